@@ -1,0 +1,37 @@
+.DELETE_ON_ERROR:
+.PHONY: setup demo up test check bench lock
+PYTHON ?= python3
+ROSTERBOOK := .venv/bin/rosterbook
+ARGS ?=
+
+setup: .venv/ready  ## make .venv, fetch and verify the Kafka jars
+
+.venv/ready: requirements.lock pyproject.toml stream/kafka/kafka.lock.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rosterbook needs Python 3.11 or newer; set PYTHON=…")'
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
+	$(ROSTERBOOK) kafka --prepare
+	touch $@
+
+demo: setup  ## a company in motion, with sandboxes; ARGS="--employees 200 --exit-when-synced --json"
+	@$(ROSTERBOOK) demo $(ARGS)
+
+up: setup  ## everything on this machine, for real connections
+	@$(ROSTERBOOK) up $(ARGS)
+
+check: setup  ## format, lint, types, import contracts
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+
+test: check  ## what CI runs
+	.venv/bin/pytest -n 2 $(ARGS)
+
+bench: setup  ## the figures, each against a floor in the same run; results go to tests/bench/results.csv
+	.venv/bin/python -m tests.bench $(ARGS)
+
+lock:  ## pin every dependency with its hashes
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements.lock

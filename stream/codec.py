@@ -1,0 +1,63 @@
+"""Bytes <-> records, in one canonical form: sorted keys, UTF-8, no spaces, defaults written out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from stream.errors import NewerRecord, UndecodableRecord
+from stream.records import SCHEMA, AnyRecord, Outcome
+from stream.topics import OUTCOMES, TOPICS, Topic
+
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    topic.name: TypeAdapter(Outcome if topic is OUTCOMES else topic.records[0]) for topic in TOPICS
+}
+
+
+def canonical(model: BaseModel) -> bytes:
+    """The canonical JSON of a model."""
+    return orjson.dumps(model.model_dump(mode="json", by_alias=True), option=orjson.OPT_SORT_KEYS)
+
+
+def fingerprint(model: BaseModel) -> str:
+    """32 hex characters that are equal exactly when the models' canonical forms are."""
+    return hashlib.blake2b(canonical(model), digest_size=16).hexdigest()
+
+
+def decode(topic: Topic, value: bytes | None) -> AnyRecord:
+    """The record in `value`.
+
+    Raises NewerRecord when a newer version of the product wrote it, UndecodableRecord when nothing of ours did. Neither
+    message holds any of the bytes.
+    """
+    if value is None:
+        raise UndecodableRecord("The record is a tombstone where none is expected.", topic=topic.name)
+    try:
+        record: AnyRecord = _ADAPTERS[topic.name].validate_json(value)
+    except ValidationError as error:
+        if (version := _version(value)) is not None and version > SCHEMA:
+            raise NewerRecord(
+                f"The record has schema {version}, this program knows up to {SCHEMA}: update Rosterbook.",
+                topic=topic.name,
+            ) from None
+        places = ", ".join(sorted({".".join(map(str, e["loc"])) or "whole" for e in error.errors(include_input=False)}))
+        raise UndecodableRecord(f"The record does not fit its topic ({places[:200]}).", topic=topic.name) from None
+    if record.schema_version > SCHEMA:
+        raise NewerRecord(
+            f"The record has schema {record.schema_version}, this program knows up to {SCHEMA}: update Rosterbook.",
+            topic=topic.name,
+        )
+    return record
+
+
+def _version(value: bytes) -> int | None:
+    try:
+        found = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    version = found.get("schema") if isinstance(found, Mapping) else None
+    return version if isinstance(version, int) else None

@@ -1,0 +1,282 @@
+"""Every record that a topic carries. Frozen, versioned, written as canonical JSON (`stream/codec.py`).
+
+Times are aware and in UTC. Positions are offsets of one partition of one topic in one life of it. A record that follows
+from another names it as its `cause`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NewType
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+ConnectionId = NewType("ConnectionId", str)
+"""A short slug, bound for life to one subdomain, region and organization."""
+EmployeeId = NewType("EmployeeId", str)
+"""BambooHR's internal id. Never the employee number, which is another thing and may collide with it."""
+ContactKey = NewType("ContactKey", str)
+"""Our identity of one Zoho contact, minted by the roster fold."""
+ContactId = NewType("ContactId", str)
+"""Zoho's id of a contact: 18-19 digits that must stay text (a float would corrupt them)."""
+Email = NewType("Email", str)
+"""An address as a key: trimmed and lower-cased. What is shown keeps the spelling BambooHR has."""
+
+SCHEMA = 1
+"""The version this program writes. A record with a greater one is refused, never guessed at."""
+
+
+class Model(BaseModel):
+    """Frozen, closed, strict."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class LogPosition(Model):
+    """Where a record lies. Comparable only with positions of the same `topic_id` (the topic's life) and partition."""
+
+    topic: str
+    topic_id: str
+    partition: int = Field(ge=0)
+    offset: int = Field(ge=0)
+
+
+class Record(Model):
+    """What all records have."""
+
+    schema_version: int = Field(default=SCHEMA, alias="schema")
+    connection: ConnectionId
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+HrEventKind = Literal["webhook", "poll", "sweep", "date", "operator", "redrive"]
+
+
+class HrEvent(Record):
+    """A verified webhook notice, or any other reason to read employees again. The reading decides, not the notice.
+
+    employees: whom it names, in the order of the delivery.
+    insists: the contact is to be put right even if nothing seems to have changed.
+    digest: SHA-256 of the delivery, hex; for the reader, never to drop anything.
+    raw: the delivery's body in base64, as received, with the headers that were signed.
+    """
+
+    employees: tuple[EmployeeId, ...]
+    kind: HrEventKind
+    insists: bool = False
+    changed_fields: tuple[str, ...] = ()
+    occurred_at: AwareDatetime | None = None
+    received_at: AwareDatetime
+    digest: str | None = None
+    raw: str | None = None
+    headers: dict[str, str] = {}
+
+
+class EmployeeSnapshot(Record):
+    """The full employee record as read at a moment, or the fact that it is gone, or that it could not be read.
+
+    through: the person's wanted hr-events offset, copied before the request was sent.
+    cause: the hr-events record at that offset.
+    fields: only what the answer held. A field that is absent was withheld (forbidden, or unknown to BambooHR); one that
+        is empty is there with an empty text. The two must never be mixed up.
+    """
+
+    employee: EmployeeId
+    through: int
+    insists: bool = False
+    cause: LogPosition
+    mapping_version: str
+    read_at: AwareDatetime
+    state: Literal["read", "gone", "unreadable"]
+    fields: dict[str, str] = {}
+    reason: str | None = None
+
+
+class DesiredContact(Model):
+    """What Zoho Books should show for a person, under today's mapping. None = not ours to touch."""
+
+    active: bool
+    contact_name: str
+    contact_type: Literal["vendor", "customer"]
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    designation: str | None
+    department: str | None
+    custom_fields: dict[str, str] = {}
+
+
+class ContactUpsert(Record):
+    """The contact that a key should have from now on. Inactive with no contact in Zoho means: create none.
+
+    cause: the employees record that it follows from; its offset is what the contact's row will want.
+    chain: the causes before that, newest first, down to the webhook.
+    after: a contact that must give up its address first.
+    """
+
+    contact_key: ContactKey
+    employee: EmployeeId
+    desired: DesiredContact
+    insists: bool = False
+    after: ContactKey | None = None
+    cause: LogPosition
+    chain: tuple[LogPosition, ...] = ()
+    mapping_version: str
+
+
+OutcomeAction = Literal[
+    "attempting",
+    "created",
+    "updated",
+    "activated",
+    "deactivated",
+    "adopted",
+    "unchanged",
+    "previewed",
+    "held",
+    "failed",
+]
+
+
+class SyncOutcome(Record):
+    """What happened in Zoho for one debt: the audit.
+
+    settles: up to which employees offset the contact's debt is paid; None for a step that pays nothing yet.
+    parks: up to which the debt waits for a person or a newer wish, with `reason`.
+    attempt: None for an attempting outcome; else the offset of the last attempting outcome, which this one ends.
+    changes: field -> (before, after).
+    fingerprint: of the desired contact that Zoho is now known to show.
+    calls: how many API calls this outcome took; `status`: HTTP status of the last.
+    """
+
+    kind: Literal["sync"] = "sync"
+    contact_key: ContactKey
+    employee: EmployeeId
+    contact_id: ContactId | None = None
+    action: OutcomeAction
+    operation: Literal["create", "update", "activate", "deactivate"] | None = None
+    settles: int | None = None
+    parks: int | None = None
+    attempt: int | None = None
+    changes: dict[str, tuple[str | None, str | None]] = {}
+    fingerprint: str | None = None
+    reason: str | None = None
+    chain: tuple[LogPosition, ...] = ()
+    calls: int = 0
+    status: int | None = None
+    at: AwareDatetime
+
+
+class LaneOutcome(Record):
+    """A lane was suspended by trouble of the whole connection, or goes on."""
+
+    kind: Literal["lane"] = "lane"
+    api: Literal["bamboohr", "zoho"]
+    state: Literal["suspended", "resumed"]
+    reason: str | None = None
+    at: AwareDatetime
+
+
+Outcome = Annotated[SyncOutcome | LaneOutcome, Field(discriminator="kind")]
+
+
+class DeadLetter(Record):
+    """Something that could not be processed, kept whole so that nothing is lost.
+
+    stage: where it failed. payload: base64 of the bytes. origin: the record it was; None for a delivery.
+    """
+
+    stage: str
+    error: str
+    message: str
+    origin: LogPosition | None = None
+    payload: str
+    headers: dict[str, str] = {}
+    at: AwareDatetime
+
+
+class Sealed(Model):
+    """A secret, encrypted. key: id of the vault key that closed it, which tells a wrong key from a wrong place."""
+
+    key: str
+    box: str
+
+
+class BambooHrSettings(Model):
+    """subdomain: one DNS label."""
+
+    subdomain: str
+    api_key: Sealed
+
+
+class ZohoSettings(Model):
+    """calls_per_minute: never exceeded, in any 60 seconds. calls_in_flight: at most so many at once."""
+
+    region: Literal["us", "eu", "in", "au", "jp", "ca", "cn", "sa"]
+    organization_id: str
+    calls_per_minute: int = Field(default=100, ge=1)
+    calls_in_flight: int = Field(default=5, ge=1)
+    client_id: Sealed
+    client_secret: Sealed
+    refresh_token: Sealed
+
+
+class Mapping(Model):
+    """Which fields go where. state_field: api name of a Zoho custom field that also shows active or inactive."""
+
+    contact_type: Literal["vendor", "customer"] = "vendor"
+    state_field: str | None = None
+
+
+class Connection(Record):
+    """One BambooHR company paired with one Zoho Books organization: topic `connections`, part `settings`."""
+
+    mode: Literal["live", "preview", "paused"]
+    bamboohr: BambooHrSettings
+    webhook_key: Sealed
+    zoho: ZohoSettings
+    mapping: Mapping = Mapping()
+    saved_at: AwareDatetime
+
+
+class Tokens(Record):
+    """The access token that the owning worker holds: topic `tokens`, key connection + api.
+
+    requested_at: when tokens were asked for within the last ten minutes (Zoho Accounts allows ten in ten minutes).
+    """
+
+    api: Literal["bamboohr", "zoho"]
+    access_token: Sealed
+    expires_at: AwareDatetime
+    requested_at: tuple[AwareDatetime, ...] = ()
+
+
+class Reference(Record):
+    """Observed or agreed names of a list (departments, job titles)."""
+
+    list_name: Literal["department", "jobTitle"]
+    names: tuple[str, ...]
+    at: AwareDatetime
+
+
+class Command(Record):
+    """What an operator or a schedule asks for, and who asked."""
+
+    command: str
+    asked_by: str
+    arguments: dict[str, str] = {}
+    at: AwareDatetime
+
+
+AnyRecord = (
+    HrEvent
+    | EmployeeSnapshot
+    | ContactUpsert
+    | SyncOutcome
+    | LaneOutcome
+    | DeadLetter
+    | Connection
+    | Tokens
+    | Reference
+    | Command
+)

@@ -1,0 +1,76 @@
+"""One frozen `Settings`, from the environment (prefix `ROSTERBOOK_`), validated at start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stream.errors import SettingsError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(BaseSettings):
+    """What a process is told. Each field is an environment variable: `ROSTERBOOK_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="ROSTERBOOK_", frozen=True, extra="ignore")
+
+    data: Path = Field(Path(".rosterbook"), description="State folder")
+    kafka: str | None = Field(None, description="Bootstrap servers; absent: the embedded broker of the data folder")
+    kafka_port: int = Field(0, ge=0, le=65535, description="Port of the embedded broker; 0 = a free one")
+    gateway_host: str = Field("127.0.0.1", description="Address the gateway binds to")
+    gateway_port: int = Field(8080, ge=0, le=65535, description="Port of the gateway; 0 = a free one")
+    metrics_host: str = Field("127.0.0.1", description="Address the worker's health and metrics bind to")
+    metrics_port: int = Field(
+        8082, ge=0, le=65535, description="Port of the worker's health and metrics; 0 = a free one"
+    )
+    partitions: int = Field(12, ge=1, le=1000, description="Partitions of every topic; fixed once topics exist")
+    replication: int | None = Field(
+        None, ge=1, description="Replicas of every topic; default 1 embedded, 3 in a cluster"
+    )
+    webhook_max_age: int = Field(6 * 3600, ge=0, description="Seconds a webhook may be old; 0 = any age")
+    settle_time: float = Field(60.0, ge=0, description="Seconds before a write with a lost answer is looked up")
+    session_timeout: float = Field(8.0, ge=6, description="Seconds after which a silent worker loses its partitions")
+    call_deadline: float = Field(5.0, gt=0, description="Seconds one API call may take")
+    vault_keys: str | None = Field(None, description="Vault key file's text; instead of a file", repr=False)
+    vault_key_file: Path | None = Field(None, description="Vault key file; default: vault.json in the data folder")
+    bamboohr_url: str | None = Field(None, description="Loopback stand-in for https://{subdomain}.bamboohr.com")
+    zoho_accounts_url: str | None = Field(None, description="Loopback stand-in for Zoho's accounts hosts")
+    zoho_api_url: str | None = Field(None, description="Loopback stand-in for https://www.zohoapis.com")
+    log_format: Literal["json", "console"] = Field("json", description="json lines, or coloured text for a terminal")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
+
+    @field_validator("bamboohr_url", "zoho_accounts_url", "zoho_api_url")
+    @classmethod
+    def _loopback_only(cls, url: str | None) -> str | None:
+        """Credentials go to the vendors or to this machine, nowhere else."""
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or parts.hostname not in LOOPBACK or parts.username is not None:
+            raise ValueError(f"must be an http address of this machine ({', '.join(LOOPBACK)})")
+        return url.rstrip("/")
+
+    @property
+    def replicas(self) -> int:
+        return self.replication or (1 if self.kafka is None else 3)
+
+    @property
+    def min_insync(self) -> int:
+        return max(1, self.replicas - 1)
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises SettingsError naming every variable that is wrong, without its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"ROSTERBOOK_{str(e['loc'][0]).upper() if e['loc'] else '?'}: {e['msg']}"
+            for e in error.errors(include_input=False, include_url=False)
+        )
+        raise SettingsError(f"Settings are wrong: {wrong}.") from None
