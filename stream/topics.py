@@ -85,7 +85,18 @@ TOPICS = (
     TOKENS,
     REFERENCE,
 )
+TABLES = ("people", "roster", "contacts", "companies")
+"""The Faust tables; each has a compacted changelog topic with the same partitions as the topics above."""
+
+APP = "rosterbook"
+"""Faust application id: consumer group and prefix of the changelogs."""
+
 TOPIC_OF: dict[type[Record], Topic] = {record: topic for topic in TOPICS for record in topic.records}
+
+
+def changelog_of(table: str) -> str:
+    """The changelog topic of a table, as Faust names it."""
+    return f"{APP}-{table}-changelog"
 
 
 def partition_of(connection: ConnectionId, partitions: int) -> int:

@@ -1,0 +1,149 @@
+"""A compacted topic, read whole and followed: key -> newest record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from stream.codec import decode
+from stream.errors import RecordRefused
+from stream.records import AnyRecord
+from stream.telemetry import log
+from stream.topics import MAX_RECORD_BYTES, Topic
+
+logger = log("view")
+
+RETRY_S = 0.5
+READ_AGAIN_S = 0.05
+"""At least so long between two looks at the topic's end, however many ask."""
+
+
+class CompactedView:
+    """Follows one compacted topic in a task of its own, over outages of Kafka.
+
+    `records` is current as of some moment; after `read_to_end` it holds everything that was in the topic when that was
+    called. `changed` is called with each key and its record, None for a tombstone.
+    """
+
+    def __init__(
+        self, bootstrap: str, topic: Topic, changed: Callable[[str, AnyRecord | None], None] | None = None
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._changed = changed
+        self._task: asyncio.Task[None] | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+        self._positions: dict[TopicPartition, int] = {}
+        self._progress = asyncio.Event()
+        self._next_read: asyncio.Task[None] | None = None
+        self._read_lock = asyncio.Lock()
+        self.records: dict[str, AnyRecord] = {}
+        self.loaded = asyncio.Event()
+        """Set once the topic has been read to the end it had when the view connected first."""
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._follow(), name=f"view {self._topic.name}")
+
+    async def stop(self) -> None:
+        for task in (self._task, self._next_read):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def read_to_end(self) -> None:
+        """Return once everything that the topic holds now is in `records`.
+
+        Callers that come while a read is under way share the next one. Never returns while Kafka is away: bound it.
+        """
+        if self._next_read is None:
+            self._next_read = asyncio.create_task(self._read(), name=f"view {self._topic.name}: to the end")
+        await asyncio.shield(self._next_read)
+
+    async def _read(self) -> None:
+        async with self._read_lock:
+            await asyncio.sleep(READ_AGAIN_S)
+            self._next_read = None  # who comes from here on came after the look at the end
+            await self._reach(await self._ends())
+
+    async def _ends(self) -> dict[TopicPartition, int]:
+        while True:
+            if self._consumer is not None and self._positions:
+                try:
+                    ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(self._positions))
+                except KafkaError:
+                    pass
+                else:
+                    return ends
+            await asyncio.sleep(READ_AGAIN_S)
+
+    async def _reach(self, ends: dict[TopicPartition, int]) -> None:
+        while any(self._positions.get(tp, 0) < end for tp, end in ends.items()):
+            self._progress.clear()
+            await self._progress.wait()
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._consume()
+            except (KafkaError, OSError, TimeoutError) as error:
+                logger.warning("view.interrupted", topic=self._topic.name, error=type(error).__name__)
+            await asyncio.sleep(RETRY_S)
+
+    async def _consume(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=MAX_RECORD_BYTES,
+            fetch_max_wait_ms=500,
+        )
+        try:
+            await consumer.start()
+            partitions = await self._partitions(consumer)
+            consumer.assign(partitions)
+            for tp in partitions:
+                if tp in self._positions:
+                    consumer.seek(tp, self._positions[tp])
+                else:
+                    await consumer.seek_to_beginning(tp)
+                    self._positions[tp] = await consumer.position(tp)
+            self._consumer = consumer
+            ends = await consumer.end_offsets(partitions)
+            while True:
+                if not self.loaded.is_set() and all(self._positions[tp] >= end for tp, end in ends.items()):
+                    self.loaded.set()
+                batches = await consumer.getmany(timeout_ms=1000)
+                for tp, messages in batches.items():
+                    for message in messages:
+                        self._take(message.key, message.value)
+                    self._positions[tp] = messages[-1].offset + 1
+                for tp in partitions:  # a compacted topic may end in records that are no more
+                    self._positions[tp] = max(self._positions[tp], await consumer.position(tp))
+                self._progress.set()
+        finally:
+            self._consumer = None
+            await consumer.stop()
+
+    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+        while not (found := await consumer._client._wait_on_metadata(self._topic.name)):
+            await asyncio.sleep(RETRY_S)
+        return [TopicPartition(self._topic.name, partition) for partition in sorted(found)]
+
+    def _take(self, key: bytes, value: bytes | None) -> None:
+        name = key.decode(errors="replace")
+        record: AnyRecord | None = None
+        if value is not None:
+            try:
+                record = decode(self._topic, value)
+            except RecordRefused as error:
+                logger.error("view.record_refused", reason=error.message, **error.context)
+                return
+        if record is None:
+            self.records.pop(name, None)
+        else:
+            self.records[name] = record
+        if self._changed is not None:
+            self._changed(name, record)
