@@ -93,10 +93,12 @@ class EmployeeSnapshot(Record):
 
 
 class DesiredContact(Model):
-    """What Zoho Books should show for a person, under today's mapping. None = not ours to touch."""
+    """What Zoho Books should show for a person, under today's mapping.
+
+    None = not known, hence not ours to touch; an empty text = to be empty.
+    """
 
     active: bool
-    contact_name: str
     contact_type: Literal["vendor", "customer"]
     first_name: str | None
     last_name: str | None

@@ -74,16 +74,23 @@ class EventLog:
     def partition_of(self, connection: ConnectionId) -> int:
         return partition_of(connection, self.partitions)
 
-    async def append(self, record: AnyRecord, *, deadline: float | None = None) -> LogPosition:
-        """Append one record. Raises LogUnavailable when it is not confirmed in time, RecordRefused when too large."""
-        return (await self.append_all([record], deadline=deadline))[0]
+    async def append(
+        self, record: AnyRecord, *, deadline: float | None = None, partition: int | None = None
+    ) -> LogPosition:
+        """Append one record. Raises LogUnavailable when it is not confirmed in time, RecordRefused when too large.
 
-    async def append_all(self, records: Sequence[AnyRecord], *, deadline: float | None = None) -> list[LogPosition]:
+        partition: for a record that must lie beside another one although its connection is not known for sure.
+        """
+        return (await self.append_all([record], deadline=deadline, partition=partition))[0]
+
+    async def append_all(
+        self, records: Sequence[AnyRecord], *, deadline: float | None = None, partition: int | None = None
+    ) -> list[LogPosition]:
         """Append records in order; they travel together. After an error some of them may be in the log."""
         deadline = self._deadline if deadline is None else deadline
         try:
             async with asyncio.timeout(deadline):
-                pending = [await self._send(record) for record in records]
+                pending = [await self._send(record, partition) for record in records]
                 metadata = await asyncio.gather(*pending)
         except (KafkaError, TimeoutError) as error:
             raise LogUnavailable(
@@ -96,14 +103,15 @@ class EventLog:
             for m in metadata
         ]
 
-    async def _send(self, record: AnyRecord) -> asyncio.Future[Any]:
+    async def _send(self, record: AnyRecord, partition: int | None) -> asyncio.Future[Any]:
         topic = TOPIC_OF[type(record)]
         value = canonical(record)
         if len(value) > topic.max_record_bytes:
             raise RecordRefused(
                 f"A record of {len(value)} bytes is over the limit of {topic.name}.", connection=record.connection
             )
-        return await self._send_raw(topic.name, self.partition_of(record.connection), topic.key_of(record), value)
+        partition = self.partition_of(record.connection) if partition is None else partition
+        return await self._send_raw(topic.name, partition, topic.key_of(record), value)
 
     async def _send_raw(self, topic: str, partition: int, key: bytes, value: bytes | None) -> asyncio.Future[Any]:
         if self._producer is None:

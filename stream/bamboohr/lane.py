@@ -1,0 +1,78 @@
+"""The work of the BambooHR lane: read one employee in full and append what was seen as a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from stream.clock import Clock
+from stream.core.mapping import FIELDS
+from stream.core.rows import Person
+from stream.errors import NotFound, RecordRefused
+from stream.lane import Owed
+from stream.records import ConnectionId, EmployeeId, EmployeeSnapshot, LogPosition
+
+JOIN_OR_EDIT = 1
+
+
+class Employees(Protocol):
+    """What this lane asks of the client."""
+
+    async def employee(self, employee: EmployeeId, fields: Sequence[str]) -> dict[str, str]: ...
+
+
+class ReadPeople:
+    """Keys are employee ids; the debt is in hr-events offsets.
+
+    `through` is copied before the request is sent, so that a change that comes while it is under way stays owed.
+    """
+
+    def __init__(
+        self,
+        connection: ConnectionId,
+        client: Employees,
+        *,
+        mapping_version: str,
+        person_of: Callable[[EmployeeId], Person | None],
+        event_at: Callable[[int], LogPosition],
+        append: Callable[[EmployeeSnapshot], Awaitable[LogPosition]],
+        clock: Clock,
+    ) -> None:
+        """event_at: the position of this connection's hr-events record at an offset."""
+        self._connection = connection
+        self._client = client
+        self._mapping_version = mapping_version
+        self._person_of = person_of
+        self._event_at = event_at
+        self._append = append
+        self._clock = clock
+
+    def look(self, key: str) -> Owed | None:
+        person = self._person_of(EmployeeId(key))
+        return None if person is None else Owed(person.debt.owed, JOIN_OR_EDIT, person.folded)
+
+    async def pay(self, key: str) -> LogPosition | None:
+        employee = EmployeeId(key)
+        person = self._person_of(employee)
+        if person is None or not person.debt.owed:
+            return None
+        through = person.debt.wanted
+        snapshot = EmployeeSnapshot(
+            connection=self._connection,
+            employee=employee,
+            through=through,
+            insists=person.insisted > person.debt.settled,
+            cause=self._event_at(through),
+            mapping_version=self._mapping_version,
+            read_at=self._clock.now(),
+            state="read",
+        )
+        try:
+            fields = await self._client.employee(employee, FIELDS)
+        except NotFound:
+            snapshot = snapshot.model_copy(update={"state": "gone"})
+        except RecordRefused as error:
+            snapshot = snapshot.model_copy(update={"state": "unreadable", "reason": error.message})
+        else:
+            snapshot = snapshot.model_copy(update={"fields": fields})
+        return await self._append(snapshot)

@@ -1,0 +1,40 @@
+"""What a row owes: work is wanted up to one position and settled up to another, and both only ever grow.
+
+So folding is idempotent, and the order in which the topics interleave does not matter. Parked work waits for a person
+or for a newer wish; the reason is kept beside it.
+"""
+
+from __future__ import annotations
+
+from stream.records import Model
+
+NOTHING = -1
+"""Before every offset."""
+
+
+class Debt(Model):
+    """Offsets of the topic that causes the work: hr-events for a person, employees for a contact."""
+
+    wanted: int = NOTHING
+    settled: int = NOTHING
+    parked: int = NOTHING
+    reason: str | None = None
+
+    @property
+    def owed(self) -> bool:
+        return self.wanted > max(self.settled, self.parked)
+
+    def want(self, offset: int) -> Debt:
+        """Work is wanted up to `offset`."""
+        return self.model_copy(update={"wanted": max(self.wanted, offset)})
+
+    def settle(self, offset: int) -> Debt:
+        """Work is done up to `offset`; a reason for parking goes when nothing is parked beyond it."""
+        settled = max(self.settled, offset)
+        return self.model_copy(update={"settled": settled, "reason": self.reason if self.parked > settled else None})
+
+    def park(self, offset: int, reason: str) -> Debt:
+        """Work up to `offset` waits for a person. A park that is already behind is no longer of interest."""
+        if offset < max(self.parked, self.settled):
+            return self
+        return self.model_copy(update={"parked": offset, "reason": reason})

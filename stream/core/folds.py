@@ -1,0 +1,74 @@
+"""The folds that touch one row: an event heard, a contact wished, an outcome learnt, a lane suspended."""
+
+from __future__ import annotations
+
+from stream.core.debt import Debt
+from stream.core.rows import Attempt, Company, ContactState, Person, Suspension
+from stream.records import ContactUpsert, HrEvent, LaneOutcome, LogPosition, SyncOutcome
+
+
+def hear(person: Person, event: HrEvent, position: LogPosition) -> Person:
+    """A reading of this employee is wanted up to the event."""
+    return person.model_copy(
+        update={
+            "debt": person.debt.want(position.offset),
+            "insisted": max(person.insisted, position.offset) if event.insists else person.insisted,
+            "asked_at": event.received_at if position.offset >= person.debt.wanted else person.asked_at,
+            "folded": person.folded_with(position),
+        }
+    )
+
+
+def wish(state: ContactState | None, upsert: ContactUpsert, position: LogPosition) -> ContactState:
+    """The contact is to be as the upsert says, unless something newer is wanted already."""
+    if state is None:
+        state = ContactState(employee=upsert.employee, desired=upsert.desired)
+    folded = state.folded_with(position)
+    cause = upsert.cause.offset
+    if cause < state.debt.wanted:
+        return state.model_copy(update={"folded": folded})
+    return state.model_copy(
+        update={
+            "employee": upsert.employee,
+            "desired": upsert.desired,
+            "debt": state.debt.want(cause),
+            "insisted": max(state.insisted, cause) if upsert.insists else state.insisted,
+            "after": upsert.after,
+            "chain": (position, upsert.cause, *upsert.chain),
+            "folded": folded,
+        }
+    )
+
+
+def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> ContactState:
+    """What happened in Zoho. An attempt opens a question that any later outcome of the same debt answers."""
+    debt: Debt = state.debt
+    if outcome.settles is not None:
+        debt = debt.settle(outcome.settles)
+    if outcome.parks is not None:
+        debt = debt.park(outcome.parks, outcome.reason or outcome.action)
+    unresolved = state.unresolved
+    if outcome.action == "attempting":
+        assert outcome.operation is not None
+        _, email = outcome.changes.get("email", (None, None))
+        unresolved = Attempt(operation=outcome.operation, offset=position.offset, at=outcome.at, email=email)
+    elif unresolved is not None and outcome.attempt is not None and outcome.attempt >= unresolved.offset:
+        unresolved = None
+    return state.model_copy(
+        update={
+            "debt": debt,
+            "unresolved": unresolved,
+            "contact_id": outcome.contact_id or state.contact_id,
+            "applied": outcome.fingerprint or (None if outcome.action == "attempting" else state.applied),
+            "error": outcome.reason if outcome.action in ("failed", "held") else state.error if unresolved else None,
+            "folded": state.folded_with(position),
+        }
+    )
+
+
+def note(company: Company, outcome: LaneOutcome, position: LogPosition) -> Company:
+    """A lane waits for somebody to act, or goes on."""
+    suspended = {api: why for api, why in company.suspended.items() if api != outcome.api}
+    if outcome.state == "suspended":
+        suspended[outcome.api] = Suspension(reason=outcome.reason or "", since=outcome.at)
+    return company.model_copy(update={"suspended": suspended, "folded": company.folded_with(position)})

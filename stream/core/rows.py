@@ -1,0 +1,116 @@
+"""The rows of the tables. Each carries `folded`: topic -> the offset of the last input that it was folded with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from stream.core.debt import NOTHING, Debt
+from stream.records import (
+    ContactId,
+    ContactKey,
+    DesiredContact,
+    Email,
+    EmployeeId,
+    LogPosition,
+    Model,
+)
+
+Standing = Literal["active", "unstated", "departed"]
+"""active: employed and states this address; unstated: employed, states none any more; departed: left or gone."""
+
+
+class Row(Model):
+    """What all rows have."""
+
+    folded: dict[str, int] = {}
+
+    def folded_with(self, position: LogPosition) -> dict[str, int]:
+        return {**self.folded, position.topic: max(position.offset, self.folded.get(position.topic, NOTHING))}
+
+
+class Person(Row):
+    """Table `people`: connection and employee id.
+
+    debt: the reading that is owed, in hr-events offsets. asked_at: when the newest of those events was received.
+    insisted: the greatest hr-events offset that wants the contact put right even if nothing seems to have changed.
+    email: the address this person claims. contact_key: the contact that stands for this person.
+    shown: what the last upsert of that contact says. snapshot: employees offset of the last one that was applied.
+    problem: why the last reading could not decide something.
+    """
+
+    debt: Debt = Debt()
+    insisted: int = NOTHING
+    asked_at: AwareDatetime | None = None
+    email: Email | None = None
+    contact_key: ContactKey | None = None
+    shown: DesiredContact | None = None
+    snapshot: int = NOTHING
+    problem: str | None = None
+
+
+class Claim(Model):
+    """What one employee who states an address brings with it."""
+
+    standing: Standing
+    desired: DesiredContact
+
+
+class Address(Row):
+    """Table `roster`: connection and email. holder: whom the contact stands for; held: two active people claim it."""
+
+    claims: dict[EmployeeId, Claim] = {}
+    holder: EmployeeId | None = None
+    held: bool = False
+
+    @property
+    def desired(self) -> DesiredContact | None:
+        """The contact that this address should have."""
+        return self.claims[self.holder].desired if self.holder is not None and not self.held else None
+
+
+class Attempt(Model):
+    """A write that was begun. Without an end nobody knows whether it was applied.
+
+    offset: of its attempting outcome. email: the address that a new contact carried.
+    """
+
+    operation: Literal["create", "update", "activate", "deactivate"]
+    offset: int
+    at: AwareDatetime
+    email: str | None = None
+
+
+class ContactState(Row):
+    """Table `contacts`: connection and contact key.
+
+    debt: in employees offsets. insisted: the greatest of them whose debt must be paid by reading the contact.
+    after: a contact that must give up its address first. chain: causes of the wish, newest first.
+    applied: fingerprint of the desired contact that Zoho is known to show.
+    """
+
+    employee: EmployeeId
+    desired: DesiredContact
+    debt: Debt = Debt()
+    insisted: int = NOTHING
+    after: ContactKey | None = None
+    chain: tuple[LogPosition, ...] = ()
+    wanted_at: AwareDatetime | None = None
+    contact_id: ContactId | None = None
+    applied: str | None = None
+    unresolved: Attempt | None = None
+    error: str | None = None
+
+
+class Suspension(Model):
+    """Why a lane waits, and since when."""
+
+    reason: str
+    since: AwareDatetime
+
+
+class Company(Row):
+    """Table `companies`: connection. suspended: API -> why its lane waits."""
+
+    suspended: dict[str, Suspension] = {}

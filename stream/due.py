@@ -1,0 +1,72 @@
+"""Which key is next: by class, then by age, and a key rises one class for every quarter of an hour that it is due."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+
+CLASSES = 4
+RISE_S = 15 * 60.0
+
+
+class DueQueue:
+    """Keys that are due, and keys that will be. Each key is in at most once. Times are seconds of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._due: list[list[tuple[float, int, str]]] = [[] for _ in range(CLASSES)]
+        self._later: list[tuple[float, int, str, int]] = []
+        self._ticket = itertools.count()
+        self._tickets: dict[str, int] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._tickets
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+    def add(self, key: str, priority: int, now: float, *, at: float | None = None) -> None:
+        """Due now, or at a later moment. A key that is in already keeps its place."""
+        if key in self._tickets:
+            return
+        ticket = self._tickets[key] = next(self._ticket)
+        if at is not None and at > now:
+            heapq.heappush(self._later, (at, ticket, key, priority))
+        else:
+            heapq.heappush(self._due[priority], (now, ticket, key))
+
+    def remove(self, key: str) -> None:
+        self._tickets.pop(key, None)
+
+    def next(self, now: float) -> str | None:
+        """Take out the key that is next, None when nothing is due."""
+        self._ripen(now)
+        best: list[tuple[float, int, str]] | None = None
+        rank = 0.0
+        for priority, heap in enumerate(self._due):
+            self._drop_removed(heap)
+            if heap and (best is None or priority - (now - heap[0][0]) / RISE_S < rank):
+                best, rank = heap, priority - (now - heap[0][0]) / RISE_S
+        if best is None:
+            return None
+        _, _, key = heapq.heappop(best)
+        del self._tickets[key]
+        return key
+
+    def ripe_at(self, now: float) -> float | None:
+        """When there is something to do: `now` when a key is due, None when the queue is empty."""
+        self._ripen(now)
+        for heap in self._due:
+            self._drop_removed(heap)
+            if heap:
+                return now
+        return self._later[0][0] if self._later else None
+
+    def _ripen(self, now: float) -> None:
+        while self._later and (self._later[0][0] <= now or self._tickets.get(self._later[0][2]) != self._later[0][1]):
+            at, ticket, key, priority = heapq.heappop(self._later)
+            if self._tickets.get(key) == ticket:
+                heapq.heappush(self._due[priority], (at, ticket, key))
+
+    def _drop_removed(self, heap: list[tuple[float, int, str]]) -> None:
+        while heap and self._tickets.get(heap[0][2]) != heap[0][1]:
+            heapq.heappop(heap)

@@ -1,0 +1,105 @@
+"""Looks at the log from outside any group: where topics end, what a group has committed, the newest records."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from stream.errors import LogUnavailable
+from stream.kafka.admin import admin
+from stream.topics import MAX_RECORD_BYTES
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Offsets of one partition: the first that is kept, the next to be written, the next that a group will read."""
+
+    beginning: int
+    end: int
+    committed: int | None
+
+    @property
+    def next_read(self) -> int:
+        """Where the group goes on: retention may have passed what it committed."""
+        return max(self.beginning, self.committed if self.committed is not None else self.beginning)
+
+
+class LogReader:
+    """One look at a time; each opens what it needs and closes it again."""
+
+    def __init__(self, bootstrap: str, *, deadline: float = 15.0) -> None:
+        self._bootstrap = bootstrap
+        self._deadline = deadline
+        self._one = asyncio.Lock()
+
+    async def extents(self, group: str, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Extent]:
+        """(topic, partition) -> its extent. Raises LogUnavailable."""
+        wanted = [TopicPartition(topic, partition) for topic, partition in partitions]
+        async with admin(self._bootstrap) as client:
+            committed = await client.list_consumer_group_offsets(group)
+        async with self._one:
+            consumer = await self._consumer()
+            try:
+                async with asyncio.timeout(self._deadline):
+                    beginnings = await consumer.beginning_offsets(wanted)
+                    ends = await consumer.end_offsets(wanted)
+            except (KafkaError, TimeoutError) as error:
+                raise LogUnavailable("Kafka does not tell where its topics end.") from error
+            finally:
+                await consumer.stop()
+        return {
+            (tp.topic, tp.partition): Extent(
+                beginnings[tp],
+                ends[tp],
+                committed[tp].offset if tp in committed and committed[tp].offset >= 0 else None,
+            )
+            for tp in wanted
+        }
+
+    async def newest(self, partitions: dict[tuple[str, int], Extent], count: int) -> dict[tuple[str, int], list[bytes]]:
+        """The values of at most `count` newest records of each partition, up to its extent's end, oldest first."""
+        found: dict[tuple[str, int], list[bytes]] = {key: [] for key in partitions}
+        starts = {
+            TopicPartition(*key): max(extent.beginning, extent.end - count)
+            for key, extent in partitions.items()
+            if extent.end > extent.beginning
+        }
+        if not starts:
+            return found
+        async with self._one:
+            consumer = await self._consumer()
+            try:
+                async with asyncio.timeout(self._deadline):
+                    consumer.assign(list(starts))
+                    for tp, start in starts.items():
+                        consumer.seek(tp, start)
+                    left = set(starts)
+                    while left:
+                        for tp, messages in (await consumer.getmany(timeout_ms=500)).items():
+                            found[tp.topic, tp.partition] += [m.value for m in messages if m.value is not None]
+                        left = {
+                            tp for tp in left if await consumer.position(tp) < partitions[tp.topic, tp.partition].end
+                        }
+            except (KafkaError, TimeoutError) as error:
+                raise LogUnavailable("Kafka does not hand out the newest records.") from error
+            finally:
+                await consumer.stop()
+        return found
+
+    async def _consumer(self) -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=MAX_RECORD_BYTES,
+        )
+        try:
+            await consumer.start()
+        except KafkaError as error:
+            await consumer.stop()
+            raise LogUnavailable(f"Kafka does not answer at {self._bootstrap}: check that it runs.") from error
+        return consumer

@@ -1,0 +1,348 @@
+"""The work of the Zoho Books lane: make one contact show what its row wants, and append what happened as outcomes.
+
+Before every write stands an *attempting* outcome. If the answer is lost, or a former owner of the row left an attempt
+without an end, nothing is written until the settle time has passed; then the contact is looked up by its address and
+among the newest contacts, and what is found decides. So no contact is created twice, whatever is repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from stream.clock import Clock
+from stream.codec import fingerprint
+from stream.core.contact import (
+    ActualContact,
+    ContactRow,
+    Writes,
+    adoptable,
+    body_to_create,
+    renamed,
+    shows,
+    without_unknown_persons,
+    writes,
+)
+from stream.core.rows import ContactState
+from stream.errors import AnswerLost, NotFound, RecordRefused, Retriable
+from stream.lane import LaneClosed, Owed, Waiting
+from stream.records import ConnectionId, ContactId, ContactKey, DesiredContact, LogPosition, OutcomeAction, SyncOutcome
+from stream.telemetry import OUTCOMES_TOTAL, log
+from stream.zoho.errors import NameTaken
+
+logger = log("zoho")
+
+LEAVER, JOINER, EDIT = 0, 1, 2
+CLOCK_SKEW = timedelta(minutes=10)
+"""How much earlier than our attempt a contact may seem to have been created by Zoho's clock."""
+LOOKS_BEFORE_HOLD = 3
+WAIT_S = 1.0
+
+Operation = Literal["create", "update", "activate", "deactivate"]
+DONE: dict[Operation, OutcomeAction] = {
+    "create": "created",
+    "update": "updated",
+    "activate": "activated",
+    "deactivate": "deactivated",
+}
+
+
+class Contacts(Protocol):
+    """What this lane asks of the client. calls: how many requests it has sent so far."""
+
+    async def find_by_email(self, email: str) -> list[ContactRow]: ...
+    async def newest(self, until: datetime, *, email: str) -> list[ContactRow]: ...
+    async def contact(self, contact: ContactId) -> ActualContact: ...
+    async def create(self, body: dict[str, Any]) -> ActualContact: ...
+    async def update(self, contact: ContactId, body: dict[str, Any]) -> ActualContact: ...
+    async def mark_active(self, contact: ContactId) -> None: ...
+    async def mark_inactive(self, contact: ContactId) -> None: ...
+
+
+@dataclass
+class _Payment:
+    """One try at one debt: what it is for, and what it has come to so far."""
+
+    key: ContactKey
+    state: ContactState
+    wanted: int
+    fingerprint: str
+    attempt: int | None
+    last: LogPosition | None = None
+    calls: int = 0
+    changes: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+
+    @property
+    def desired(self) -> DesiredContact:
+        return self.state.desired
+
+
+class KeepContacts:
+    """Keys are contact keys; the debt is in employees offsets.
+
+    A Zoho contact id is bound to one key: one that is found but bound to another is not adopted. The debt then waits
+    for that key's debts and looks again, and becomes a hold if the contact is still taken.
+    """
+
+    def __init__(
+        self,
+        connection: ConnectionId,
+        client: Contacts,
+        *,
+        preview: bool,
+        state_of: Callable[[ContactKey], ContactState | None],
+        append: Callable[[SyncOutcome], Awaitable[LogPosition]],
+        clock: Clock,
+        settle_time: float,
+    ) -> None:
+        """settle_time: seconds, by the monotonic clock, from when this lane first saw that a write's end is unknown."""
+        self._connection = connection
+        self._client = client
+        self._preview = preview
+        self._state_of = state_of
+        self._append = append
+        self._clock = clock
+        self._settle_time = settle_time
+        self._bound: dict[ContactId, ContactKey] = {}
+        self._unresolved_since: dict[ContactKey, tuple[int, float]] = {}
+        self._not_applied: dict[ContactKey, int] = {}
+        self._taken: dict[ContactKey, int] = {}
+
+    def look(self, key: str) -> Owed | None:
+        state = self._state_of(ContactKey(key))
+        if state is None:
+            return None
+        if state.contact_id is not None:
+            self._bound[state.contact_id] = ContactKey(key)
+        priority = JOINER if state.contact_id is None else EDIT if state.desired.active else LEAVER
+        return Owed(state.debt.owed, priority, state.folded)
+
+    async def pay(self, key: str) -> LogPosition | None:
+        state = self._state_of(ContactKey(key))
+        if state is None or not state.debt.owed:
+            return None
+        payment = _Payment(
+            key=ContactKey(key),
+            state=state,
+            wanted=state.debt.wanted,
+            fingerprint=fingerprint(state.desired),
+            attempt=state.unresolved.offset if state.unresolved else None,
+        )
+        if self._preview:
+            await self._say(payment, "previewed", parks=payment.wanted, reason="the connection is in preview")
+            return payment.last
+        self._wait_for_turn(payment)
+        try:
+            await self._pay(payment)
+        except NotFound as error:
+            raise Retriable("The contact vanished while it was being kept.", **error.context) from error
+        except RecordRefused as error:
+            status = error.context.get("status")
+            await self._say(
+                payment,
+                "held" if isinstance(error, _AddressTaken) else "failed",
+                parks=payment.wanted,
+                reason=error.message,
+                status=status if isinstance(status, int) else None,
+            )
+        return payment.last
+
+    def _wait_for_turn(self, payment: _Payment) -> None:
+        """Raises Waiting while another contact must give up its address first, or a lost write has not settled."""
+        after = payment.state.after
+        if after is not None and (other := self._state_of(after)) is not None and other.debt.owed:
+            raise Waiting("Another contact gives up its address first.", retry_after=WAIT_S / 10)
+        unresolved = payment.state.unresolved
+        if unresolved is None or self._not_applied.get(payment.key) == unresolved.offset:
+            return
+        now = self._clock.monotonic()
+        offset, since = self._unresolved_since.setdefault(payment.key, (unresolved.offset, now))
+        if offset != unresolved.offset:
+            since = now
+            self._unresolved_since[payment.key] = (unresolved.offset, since)
+        if (left := since + self._settle_time - now) > 0:
+            raise Waiting("A write whose answer was lost has not settled yet.", retry_after=left)
+
+    async def _pay(self, payment: _Payment) -> None:
+        state = payment.state
+        known = state.contact_id is not None and state.applied == payment.fingerprint and state.unresolved is None
+        if known and state.insisted <= state.debt.settled:
+            await self._finish(payment, "unchanged", state.contact_id)
+            return
+        actual, action = await self._find(payment)
+        if actual is None:
+            if not payment.desired.active or not payment.desired.email:
+                await self._finish(payment, "unchanged", None)  # who left, or has no address, needs no new contact
+                return
+            actual, action = await self._create(payment)
+        wanted = writes(payment.desired, actual, state.employee)
+        if wanted.none:
+            await self._finish(payment, action or "unchanged", actual.contact_id)
+            return
+        if action is not None:
+            await self._say(payment, action, contact=actual.contact_id)
+        await self._write(payment, actual, wanted)
+
+    async def _find(self, payment: _Payment) -> tuple[ActualContact | None, OutcomeAction | None]:
+        """The contact as it is now, and the outcome that binds it when it was not bound before."""
+        contact = payment.state.contact_id
+        if contact is not None:
+            try:
+                return without_unknown_persons(await self._counted(payment, self._client.contact(contact))), None
+            except NotFound:
+                self._bound.pop(contact, None)
+        row = self._unbound(payment, await self._search(payment))
+        if row is None:
+            return None, None
+        self._bound[row.contact_id] = payment.key
+        try:
+            actual = await self._counted(payment, self._client.contact(row.contact_id))
+        except BaseException:
+            self._bound.pop(row.contact_id, None)
+            raise
+        unresolved = payment.state.unresolved
+        ours = unresolved is not None and unresolved.operation == "create"
+        return without_unknown_persons(actual), "created" if ours else "adopted"
+
+    async def _search(self, payment: _Payment) -> list[ContactRow]:
+        """Contacts with the person's address; after a lost create also with the address that it carried."""
+        lost = payment.state.unresolved
+        lost = lost if lost is not None and lost.operation == "create" else None
+        addresses = dict.fromkeys(filter(None, (payment.desired.email, lost.email if lost else None)))
+        for email in addresses:
+            # Whether the filter minds letter case is not documented.
+            for spelling in dict.fromkeys((email, email.lower())):
+                if rows := await self._counted(payment, self._client.find_by_email(spelling)):
+                    return list(rows)
+            if lost and (rows := await self._counted(payment, self._client.newest(lost.at - CLOCK_SKEW, email=email))):
+                return list(rows)
+        return []
+
+    def _unbound(self, payment: _Payment, rows: list[ContactRow]) -> ContactRow | None:
+        """The row to adopt. Raises Waiting while what was found is another key's, _AddressTaken when it stays so."""
+        free = [row for row in rows if self._bound.get(row.contact_id, payment.key) == payment.key]
+        if free or not rows:
+            self._taken.pop(payment.key, None)
+            return adoptable(free, payment.desired)
+        owners = [self._state_of(self._bound[row.contact_id]) for row in rows]
+        if not any(owner is not None and owner.debt.owed for owner in owners):
+            looks = self._taken[payment.key] = self._taken.get(payment.key, 0) + 1
+            if looks >= LOOKS_BEFORE_HOLD:
+                raise _AddressTaken("Another employee's contact shows this address: settle who holds it.")
+        raise Waiting("Another employee's contact still shows this address.", retry_after=WAIT_S)
+
+    async def _create(self, payment: _Payment) -> tuple[ActualContact, OutcomeAction]:
+        body = body_to_create(payment.desired, payment.state.employee)
+        try:
+            actual = await self._attempt(payment, "create", lambda: self._client.create(body))
+        except NameTaken:
+            body = body_to_create(payment.desired, payment.state.employee, plain_name=False)
+            actual = await self._attempt(payment, "create", lambda: self._client.create(body))
+        self._bound[actual.contact_id] = payment.key
+        payment.changes = {name: (None, value) for name, value in _shown(payment.desired).items()}
+        if not shows(payment.desired, actual):
+            logger.warning("zoho.fields_dropped", connection=self._connection, contact_key=payment.key)
+            # What the answer does not show is read back from the contact itself before it counts as written.
+            actual = await self._counted(payment, self._client.contact(actual.contact_id))
+        return without_unknown_persons(actual), "created"
+
+    async def _write(self, payment: _Payment, actual: ActualContact, wanted: Writes) -> None:
+        """A leaver is made inactive before anything else, a rehire active after everything else."""
+        contact = actual.contact_id
+        body = wanted.update
+        steps: list[tuple[Operation, Callable[[], Coroutine[Any, Any, Any]]]] = []
+        if wanted.deactivate:
+            steps.append(("deactivate", lambda: self._client.mark_inactive(contact)))
+        if body is not None:
+            update = body
+            steps.append(("update", lambda: self._client.update(contact, update)))
+        if wanted.activate:
+            steps.append(("activate", lambda: self._client.mark_active(contact)))
+        payment.changes = wanted.changes
+        for number, (operation, call) in enumerate(steps, 1):
+            try:
+                await self._attempt(payment, operation, call)
+            except NameTaken:
+                assert body is not None
+                other = renamed(body, payment.desired, payment.state.employee)
+                await self._attempt(payment, operation, lambda other=other: self._client.update(contact, other))
+            if number == len(steps):
+                await self._finish(payment, DONE[operation], contact)
+            else:
+                await self._say(payment, DONE[operation], contact=contact)
+
+    async def _attempt(
+        self, payment: _Payment, operation: Operation, call: Callable[[], Coroutine[Any, Any, Any]]
+    ) -> Any:
+        """Say that the write begins, then begin it; the fence is checked in between, by the client's admission."""
+        if operation == "create":
+            payment.changes = {"email": (None, payment.desired.email)}
+        await self._say(payment, "attempting", operation=operation)
+        assert payment.last is not None
+        payment.attempt = payment.last.offset
+        try:
+            return await self._counted(payment, call())
+        except AnswerLost:
+            raise
+        except (Retriable, RecordRefused, LaneClosed):
+            self._not_applied[payment.key] = payment.attempt
+            raise
+
+    async def _counted(self, payment: _Payment, call: Coroutine[Any, Any, Any]) -> Any:
+        payment.calls += 1
+        return await call
+
+    async def _finish(self, payment: _Payment, action: OutcomeAction, contact: ContactId | None) -> None:
+        shown = payment.fingerprint if contact is not None else None
+        await self._say(payment, action, contact=contact, settles=payment.wanted, shown=shown)
+        self._unresolved_since.pop(payment.key, None)
+        self._not_applied.pop(payment.key, None)
+
+    async def _say(
+        self,
+        payment: _Payment,
+        action: OutcomeAction,
+        *,
+        operation: Operation | None = None,
+        contact: ContactId | None = None,
+        settles: int | None = None,
+        parks: int | None = None,
+        shown: str | None = None,
+        reason: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        ends = action != "attempting"
+        payment.last = await self._append(
+            SyncOutcome(
+                connection=self._connection,
+                contact_key=payment.key,
+                employee=payment.state.employee,
+                contact_id=contact or payment.state.contact_id,
+                action=action,
+                operation=operation,
+                settles=settles,
+                parks=parks,
+                attempt=payment.attempt if ends else None,
+                changes=payment.changes if ends or operation == "create" else {},
+                fingerprint=shown,
+                reason=reason,
+                chain=payment.state.chain,
+                calls=payment.calls if ends else 0,
+                status=status,
+                at=self._clock.now(),
+            )
+        )
+        if ends:
+            payment.calls, payment.changes = 0, {}
+        OUTCOMES_TOTAL.labels(self._connection, action).inc()
+
+
+class _AddressTaken(RecordRefused):
+    """The address of a debt is shown by a contact that is bound to somebody else, who owes nothing."""
+
+
+def _shown(desired: DesiredContact) -> dict[str, str]:
+    fields = desired.model_dump(exclude={"custom_fields"})
+    return {name: value for name, value in fields.items() if isinstance(value, str)}
