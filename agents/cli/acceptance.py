@@ -1,0 +1,109 @@
+"""Waits until a connection that was just saved is in service: its webhooks are accepted and a worker has it.
+
+The gateway is asked the way BambooHR would ask it, with a signed notice that names no employee, so nothing is appended.
+The worker is asked on its own address. Both are asked again until they agree or the time is up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+import aiohttp
+import orjson
+
+from stream.bamboohr.signature import SIGNATURE, TIMESTAMP, sign
+from stream.clock import Clock
+from stream.errors import Retriable
+from stream.records import Connection
+from stream.telemetry import Masked
+
+DEADLINE_S = 30.0
+ONE_ANSWER_S = 5.0
+ASK_AGAIN_S = 0.2
+
+Where = Callable[[], str | None]
+"""Gives a process's `http://host:port`, asked each time since it may start only now."""
+
+
+async def wait_until_in_service(
+    connection: Connection,
+    webhook_key: Masked,
+    gateway: Where,
+    worker: Where,
+    clock: Clock,
+    *,
+    deadline: float = DEADLINE_S,
+) -> None:
+    """Return once both serve the connection as saved. Raises Retriable with the reason after `deadline` seconds."""
+    timeout = aiohttp.ClientTimeout(total=min(ONE_ANSWER_S, deadline))
+    end = clock.monotonic() + deadline
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        while (lacking := await _lacking(http, connection, webhook_key, gateway(), worker(), clock)) is not None:
+            if clock.monotonic() >= end:
+                raise Retriable(
+                    f"Connection {connection.connection} is saved, but not in service after {deadline:g} s: {lacking}. "
+                    "Mend that and add it again.",
+                    connection=connection.connection,
+                )
+            await asyncio.sleep(ASK_AGAIN_S)
+
+
+async def _lacking(
+    http: aiohttp.ClientSession,
+    connection: Connection,
+    webhook_key: Masked,
+    gateway: str | None,
+    worker: str | None,
+    clock: Clock,
+) -> str | None:
+    """What keeps the connection out of service, None when nothing does."""
+    if gateway is None:
+        return "no gateway runs"
+    try:
+        refusal = await _gateway_refusal(http, gateway, connection, webhook_key, clock)
+    except (aiohttp.ClientError, TimeoutError):
+        return f"the gateway does not answer at {gateway}"
+    if refusal is not None:
+        return refusal
+    if worker is None:
+        return "no worker runs"
+    try:
+        return await _worker_refusal(http, worker, connection)
+    except (aiohttp.ClientError, TimeoutError):
+        return f"the worker does not answer at {worker}"
+
+
+async def _gateway_refusal(
+    http: aiohttp.ClientSession, gateway: str, connection: Connection, webhook_key: Masked, clock: Clock
+) -> str | None:
+    now = clock.now()
+    body = orjson.dumps({"type": "company.updated", "timestamp": f"{now:%Y-%m-%dT%H:%M:%S}+0000", "data": {}})
+    timestamp = str(int(now.timestamp()))
+    headers = {
+        "Content-Type": "application/json",
+        TIMESTAMP: timestamp,
+        SIGNATURE: sign(webhook_key.reveal.encode(), body, timestamp),
+    }
+    url = f"{gateway}/webhooks/bamboohr/{connection.connection}"
+    async with http.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+        return None if answer.status == 200 else f"the gateway at {gateway} answers {answer.status} to its webhooks"
+
+
+async def _worker_refusal(http: aiohttp.ClientSession, worker: str, connection: Connection) -> str | None:
+    async with http.get(f"{worker}/connections/{connection.connection}", allow_redirects=False) as answer:
+        if answer.status != 200:
+            return f"the worker at {worker} does not know it yet ({answer.status})"
+        try:
+            told = orjson.loads(await answer.read())
+        except orjson.JSONDecodeError:
+            return f"what answers at {worker} is no worker of Rosterbook"
+    if not isinstance(told, dict) or told.get("serving") is not True:
+        reason = told.get("reason") if isinstance(told, dict) else None
+        return f"the worker does not serve it ({reason or 'no reason given'})"
+    with suppress(KeyError, TypeError, ValueError):
+        if datetime.fromisoformat(told["saved_at"]) < connection.saved_at:
+            return "the worker serves it as it was saved before"
+    return None

@@ -1,0 +1,201 @@
+"""`rosterbook connection`: what is connected, and how to connect a company."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cyclopts
+
+from agents.cli.console import print_json, print_table, say
+from stream.errors import ConnectionFileError, LogUnavailable, UsageError
+
+if TYPE_CHECKING:
+    from stream.kafka.event_log import EventLog
+    from stream.kafka.view import CompactedView
+    from stream.records import Connection
+
+READ_S = 15.0
+"""Seconds within which the connections must be read."""
+HIDDEN = "***"
+
+
+def register(app: cyclopts.App) -> None:
+    """Add the group."""
+    group = cyclopts.App(name="connection", help="Companies that are connected.", version_flags=[])
+    group.command(add)
+    group.command(list_, name="list")
+    group.command(show)
+    app.command(group)
+
+
+async def add(file: Path, /, *, json: bool = False) -> None:
+    """Connect a company, or change its settings; returns once its webhooks are accepted and a worker serves it.
+
+    Parameters
+    ----------
+    file
+        The connection file (TOML).
+    json
+        Print JSON.
+    """
+    from agents.cli.acceptance import wait_until_in_service
+    from agents.cli.surroundings import bootstrap_servers, command_settings, gateway_url, worker_url
+    from stream.clock import SystemClock
+    from stream.connection_file import load_connection, seal
+    from stream.kafka.event_log import EventLog
+    from stream.vault import load_vault
+
+    settings = command_settings()
+    loaded = load_connection(file)
+    bootstrap = bootstrap_servers(settings)
+    clock = SystemClock()
+    connection = seal(loaded, load_vault(settings), clock.now())
+    log = EventLog(bootstrap)
+    await log.start()
+    try:
+        async with _connections(bootstrap) as view:
+            known = _known(view)
+            await _save(connection, log, view, bootstrap)
+    finally:
+        await log.stop()
+    await wait_until_in_service(
+        connection,
+        loaded.bamboohr.webhook_key,
+        lambda: gateway_url(settings),
+        lambda: worker_url(settings),
+        clock,
+    )
+    updated = connection.connection in known
+    webhooks = f"{gateway_url(settings)}/webhooks/bamboohr/{connection.connection}"
+    if json:
+        print_json({**_summary(connection), "updated": updated, "webhooks": webhooks})
+        return
+    say(f"Connection {connection.connection} is {'updated' if updated else 'added'}, mode {connection.mode}.")
+    say(f"Webhooks now flow: BambooHR must reach {webhooks} under your public https address.")
+
+
+async def _save(connection: Connection, log: EventLog, view: CompactedView, bootstrap: str) -> None:
+    """Append the connection unless it conflicts with another; of two that race for an organization none stays."""
+    from stream.binding import Binding, refuse_conflicts
+
+    known, binding = _known(view), Binding.of(connection)
+    refuse_conflicts(connection.connection, binding, known.values())
+    await log.append(connection)
+    await _read(view, bootstrap)
+    now_known = _known(view)
+    try:
+        refuse_conflicts(connection.connection, binding, now_known.values())
+    except ConnectionFileError:
+        if connection.connection not in known and now_known.get(connection.connection) == connection:
+            await log.delete(connection)  # it was never accepted, so it binds nothing
+        raise
+
+
+async def list_(*, json: bool = False) -> None:
+    """List the connections.
+
+    Parameters
+    ----------
+    json
+        Print JSON.
+    """
+    found = [_summary(connection) for _, connection in sorted((await _read_all()).items())]
+    if json:
+        print_json(found)
+    elif found:
+        print_table([name.replace("_", " ") for name in found[0]], [list(row.values()) for row in found])
+    else:
+        say("There are no connections yet: add one with `rosterbook connection add FILE`.")
+
+
+async def show(connection: str, /, *, json: bool = False) -> None:
+    """Show one connection, its secrets hidden.
+
+    Parameters
+    ----------
+    connection
+        Its id.
+    json
+        Print JSON.
+    """
+    found = (await _read_all()).get(connection)
+    if found is None:
+        raise UsageError(f"There is no connection {connection!r}: `rosterbook connection list` names those there are.")
+    shown = _hidden(found)
+    if json:
+        print_json(shown)
+    else:
+        print_table(["setting", "value"], list(_flat(shown)))
+
+
+def _summary(connection: Connection) -> dict[str, object]:
+    return {
+        "connection": connection.connection,
+        "mode": connection.mode,
+        "subdomain": connection.bamboohr.subdomain,
+        "region": connection.zoho.region,
+        "organization_id": connection.zoho.organization_id,
+        "saved_at": connection.saved_at.isoformat(timespec="seconds"),
+    }
+
+
+def _hidden(connection: Connection) -> dict[str, Any]:
+    """Everything about a connection, in the file's order, with secrets hidden."""
+    shown: dict[str, Any] = {
+        "connection": connection.connection,
+        **connection.model_dump(mode="json", exclude={"connection", "schema_version"}),
+    }
+    bamboohr, zoho = shown["bamboohr"], shown["zoho"]
+    shown["webhook_key"] = bamboohr["api_key"] = HIDDEN
+    zoho |= dict.fromkeys(("client_id", "client_secret", "refresh_token"), HIDDEN)
+    return shown
+
+
+def _flat(shown: dict[str, Any], place: str = "") -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = []
+    for name, value in shown.items():
+        rows += _flat(value, f"{place}{name}.") if isinstance(value, dict) else [(f"{place}{name}", value)]
+    return rows
+
+
+async def _read_all() -> dict[str, Connection]:
+    from agents.cli.surroundings import bootstrap_servers, command_settings
+
+    async with _connections(bootstrap_servers(command_settings())) as view:
+        return _known(view)
+
+
+@asynccontextmanager
+async def _connections(bootstrap: str) -> AsyncIterator[CompactedView]:
+    """The view of the connections, read to its end."""
+    from stream.kafka.view import CompactedView
+    from stream.topics import CONNECTIONS
+
+    view = CompactedView(bootstrap, CONNECTIONS)
+    await view.start()
+    try:
+        await _read(view, bootstrap)
+        yield view
+    finally:
+        await view.stop()
+
+
+async def _read(view: CompactedView, bootstrap: str) -> None:
+    try:
+        async with asyncio.timeout(READ_S):
+            await view.read_to_end()
+    except TimeoutError:
+        raise LogUnavailable(
+            f"The connections could not be read within {READ_S:g} s: check that Kafka runs at {bootstrap} and that "
+            "`rosterbook topics check` finds no difference."
+        ) from None
+
+
+def _known(view: CompactedView) -> dict[str, Connection]:
+    from stream.records import Connection
+
+    return {record.connection: record for record in view.records.values() if isinstance(record, Connection)}

@@ -1,0 +1,175 @@
+"""The connection file: TOML that pairs one BambooHR company with one Zoho Books organization.
+
+`load_connection` reads and checks it and resolves its secrets; every fault is reported at once, by its place in the
+file and never with a value. `seal` turns it into the record that goes to the log. Whether the id and the organization
+are still free is for `stream/binding.py` to say, which knows the other connections.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from stream.errors import ConnectionFileError
+from stream.records import BambooHrSettings, Connection, ConnectionId, Mapping, ZohoSettings
+from stream.secret_source import Secret
+from stream.vault import Vault
+
+MAX_BYTES = 1024 * 1024
+SHOWN = 20
+"""So many faults are named; a file with more is another kind of file."""
+
+NEEDED = {
+    "bamboohr.webhook_key": (
+        "is missing: make a webhook in BambooHR for employee.created, employee.updated and employee.deleted that calls "
+        "/webhooks/bamboohr/ID on your gateway, and put the private key that BambooHR shows once here"
+    ),
+}
+"""What is said of a missing field where more than that can be said."""
+
+
+def _text(pattern: str, sentence: str) -> AfterValidator:
+    matches = re.compile(pattern).fullmatch
+
+    def check(value: str) -> str:
+        if not matches(value):
+            raise PydanticCustomError("text", "{sentence}", {"sentence": sentence})
+        return value
+
+    return AfterValidator(check)
+
+
+def _later(_: object) -> None:
+    raise PydanticCustomError("later", "is not supported by this version of Rosterbook: use api_key")
+
+
+class Section(BaseModel):
+    """Closed and strict: a misspelt key is a fault, not a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+class BambooHrSection(Section):
+    subdomain: Annotated[
+        str,
+        _text(
+            r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", 'must be the first part of your address: "acme" of acme.bamboohr.com'
+        ),
+    ]
+    api_key: Secret
+    webhook_key: Secret
+    oauth: Annotated[None, BeforeValidator(_later)] = None
+
+
+class OAuthSection(Section):
+    client_id: Secret
+    client_secret: Secret
+    refresh_token: Secret
+
+
+class ZohoSection(Section):
+    region: Literal["us", "eu", "in", "au", "jp", "ca", "cn", "sa"]
+    organization_id: Annotated[
+        str, _text(r"[0-9]{1,30}", "must be the digits that Zoho Books shows as your organization id, in quotes")
+    ]
+    calls_per_minute: int = Field(default=100, ge=1)
+    calls_in_flight: int = Field(default=5, ge=1)
+    oauth: OAuthSection
+
+
+class ConnectionFile(Section):
+    """A file that was accepted, its secrets in clear but masked: for this process only."""
+
+    id: Annotated[
+        ConnectionId,
+        _text(r"[a-z0-9][a-z0-9-]{0,39}", "must be 1-40 of a-z, 0-9 and -, and start with a letter or digit"),
+    ]
+    mode: Literal["live", "preview", "paused"]
+    bamboohr: BambooHrSection
+    zoho: ZohoSection
+    mapping: Mapping = Mapping()
+
+
+def load_connection(path: Path) -> ConnectionFile:
+    """Read a connection file. Raises ConnectionFileError naming every fault, without a value of it."""
+    try:
+        return ConnectionFile.model_validate(_parse(path), context={"folder": path.parent})
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False)
+    named = "; ".join(_sentence(fault) for fault in faults[:SHOWN])
+    more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    raise ConnectionFileError(f"{path} is not accepted: {named}{more}.")
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ConnectionFileError(f"There is no file {path}: name a connection file.") from None
+    except OSError as error:
+        raise ConnectionFileError(f"{path} cannot be read ({error.strerror}): make it readable.") from None
+    if len(content) > MAX_BYTES:
+        raise ConnectionFileError(f"{path} is over 1 MiB: name a connection file.")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConnectionFileError(f"{path} is not UTF-8 at line {line}: save it as UTF-8.") from None
+    except (ValueError, RecursionError) as error:  # beside its own error, tomllib lets those of int() and depth through
+        place = re.search(r"\(at (line \d+|end of document)", str(error))
+        raise ConnectionFileError(f"{path} is not TOML{f' at {place[1]}' if place else ''}: correct it.") from None
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    place = ".".join(map(str, fault["loc"]))[:100]
+    place = place if place.isprintable() else ascii(place)
+    match fault["type"]:
+        case "missing":
+            told = NEEDED.get(place, "is missing")
+        case "extra_forbidden":
+            told = "is not known here"
+        case "string_type":
+            told = "must be text in quotes"
+        case "int_type":
+            told = "must be a whole number"
+        case "greater_than_equal":
+            told = f"must be at least {fault['ctx']['ge']}"
+        case "literal_error":
+            told = f"must be {fault['ctx']['expected']}"
+        case "model_type":
+            told = "must be a table"
+        case _:
+            told = fault["msg"]
+    return f"{place}: {told}"
+
+
+def seal(file: ConnectionFile, vault: Vault, now: datetime) -> Connection:
+    """The record of this connection, its secrets sealed. now: aware; when it was saved."""
+    oauth = file.zoho.oauth
+    return Connection(
+        connection=file.id,
+        mode=file.mode,
+        bamboohr=BambooHrSettings(
+            subdomain=file.bamboohr.subdomain,
+            api_key=vault.seal(file.bamboohr.api_key, connection=file.id, purpose="bamboohr.api_key"),
+        ),
+        webhook_key=vault.seal(file.bamboohr.webhook_key, connection=file.id, purpose="bamboohr.webhook_key"),
+        zoho=ZohoSettings(
+            region=file.zoho.region,
+            organization_id=file.zoho.organization_id,
+            calls_per_minute=file.zoho.calls_per_minute,
+            calls_in_flight=file.zoho.calls_in_flight,
+            client_id=vault.seal(oauth.client_id, connection=file.id, purpose="zoho.client_id"),
+            client_secret=vault.seal(oauth.client_secret, connection=file.id, purpose="zoho.client_secret"),
+            refresh_token=vault.seal(oauth.refresh_token, connection=file.id, purpose="zoho.refresh_token"),
+        ),
+        mapping=file.mapping,
+        saved_at=now,
+    )

@@ -1,0 +1,295 @@
+"""The command line: exit codes, one line an error, a quick `--help`, and reasons for a service that never comes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cyclopts
+import pytest
+from aiohttp import web
+
+from agents.cli import build, console, run
+from agents.cli.acceptance import wait_until_in_service
+from agents.cli.surroundings import gateway_url, worker_url
+from stream.bamboohr.signature import is_signed
+from stream.clock import SystemClock
+from stream.errors import BrokerFailed, Retriable, SettingsError
+from stream.records import BambooHrSettings, Connection, ConnectionId, Sealed, ZohoSettings
+from stream.settings import Settings
+from stream.telemetry import Masked
+
+OURS = ("topics", "connection")
+PROGRAM = f"import sys; from agents.cli import build, run; sys.exit(run(sys.argv[1:], build({OURS})))"
+
+
+def rosterbook(*arguments: str | Path, data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("ROSTERBOOK_")}
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+        env={**clean, "ROSTERBOOK_DATA": str(data), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def app_that(command: Callable[[], object]) -> cyclopts.App:
+    app = build(())
+    app.command(command, name="act")
+    return app
+
+
+def test_help_names_the_commands_and_loads_nothing_slow() -> None:
+    script = (
+        f"import sys; from agents.cli import build, run; run(['--help'], build({OURS}));"
+        "print(sorted({'aiokafka', 'faust', 'tink', 'aiohttp', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert "connection" in done.stdout
+    assert "topics" in done.stdout
+    assert done.stdout.endswith("\n[]\n")
+
+
+@pytest.mark.parametrize("arguments", [["connection"], ["connection", "--help"], ["--version"], ["topics"]])
+def test_asking_what_there_is_ends_well(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments, build(OURS)) == 0
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["connection", "add"], ["connection", "list", "--jsn"], ["topics", "check", "x"]]
+)
+def test_wrong_usage_exits_2_and_says_so_on_standard_error(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments, build(OURS)) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err
+
+
+@pytest.mark.parametrize(("result", "code"), [(None, 0), (0, 0), (1, 1), ("text", 0)])
+def test_a_command_returns_its_exit_code(result: object, code: int) -> None:
+    assert run(["act"], app_that(lambda: result)) == code
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(BrokerFailed("Make room\non the disk."), 1), (SettingsError("Set it right."), 2)]
+)
+def test_an_error_of_ours_is_one_line(error: Exception, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    async def act() -> None:
+        raise error
+
+    assert run(["act"], app_that(act)) == code
+    assert capsys.readouterr() == ("", " ".join(str(error).split()) + "\n")
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_a_fault_of_ours_is_in_the_log_and_its_traceback_only_shown_for_debugging(tmp_path: Path, level: str) -> None:
+    (tmp_path / "logs").mkdir()
+    script = (
+        "import sys; from agents.cli import build, run, surroundings\n"
+        "def act():\n surroundings.command_settings(); raise KeyError('mail of a person')\n"
+        "app = build(()); app.command(act); sys.exit(run(['act'], app))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "ROSTERBOOK_DATA": str(tmp_path), "ROSTERBOOK_LOG_LEVEL": level},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("internal error (KeyError at <string>:3), details in the log\n")
+    assert (len(done.stderr.splitlines()) == 1) == ("Traceback" not in done.stderr) == (level == "info")
+    (line,) = (tmp_path / "logs" / "commands.log").read_text().splitlines()
+    logged = json.loads(line)
+    assert (logged["event"], logged["error"]) == ("command.failed", "KeyError")
+    assert "mail of a person" not in line
+
+
+def test_an_interrupt_ends_quietly_with_130(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys; from agents.cli import build, run\n"
+        "async def act():\n print('up', flush=True); await asyncio.sleep(60)\n"
+        "app = build(()); app.command(act); sys.exit(run(['act'], app))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == ("", "")
+        assert process.returncode == 130
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
+    script = (
+        "import sys; from agents.cli import build, run, console\n"
+        "app = build(()); app.command(lambda: [console.say('x' * 99) for _ in range(9999)], name='act')\n"
+        "sys.exit(run(['act'], app))"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+def test_nothing_runs_says_how_to_start_it(tmp_path: Path) -> None:
+    for arguments in (["connection", "list"], ["topics", "check", "--json"]):
+        done = rosterbook(*arguments, data=tmp_path / "state")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"Rosterbook is not running in {tmp_path / 'state'}: start it with `rosterbook up`.\n"
+
+
+def test_a_wrong_connection_file_is_told_before_anything_else(tmp_path: Path) -> None:
+    file = tmp_path / "acme.toml"
+    file.write_text('id = "acme"\nmode = "on"\n')
+    done = rosterbook("connection", "add", file, data=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "mode: must be 'live', 'preview' or 'paused'" in done.stderr
+
+
+def test_wrong_settings_exit_2_naming_the_variable(tmp_path: Path) -> None:
+    done = rosterbook("connection", "list", data=tmp_path, ROSTERBOOK_GATEWAY_PORT="many")
+    assert done.returncode == 2
+    assert "ROSTERBOOK_GATEWAY_PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_tables_are_not_cut_and_nothing_in_them_is_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    console.print_table(["id", "value"], [("[red]acme", "x" * 300)])
+    out = capsys.readouterr().out
+    assert "[red]acme" in out
+    assert "x" * 300 in out
+
+
+def test_events_are_json_lines_or_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    console.emit({"event": "ready", "data": Path("/x")}, "Ready.", json=True)
+    console.emit({"event": "ready"}, "Ready.", json=False)
+    assert capsys.readouterr().out == '{"event":"ready","data":"/x"}\nReady.\n'
+
+
+def test_addresses_come_from_the_data_folder_first(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, gateway_port=0, metrics_host="::", metrics_port=18082)
+    assert gateway_url(settings) is None
+    assert worker_url(settings) == "http://[::1]:18082"
+    for part, address in (("gateway", "127.0.0.1:40001\n"), ("worker", "::1:40002")):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "address").write_text(address)
+    assert gateway_url(settings) == "http://127.0.0.1:40001"
+    assert worker_url(settings) == "http://[::1]:40002"
+
+
+KEY = Masked("0123456789abcdef0123456789abcdef")
+SEALED = Sealed(key="00000001", box="")
+SAVED = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+ACME = Connection(
+    connection=ConnectionId("acme"),
+    mode="live",
+    bamboohr=BambooHrSettings(subdomain="acme", api_key=SEALED),
+    webhook_key=SEALED,
+    zoho=ZohoSettings(region="eu", organization_id="1", client_id=SEALED, client_secret=SEALED, refresh_token=SEALED),
+    saved_at=SAVED,
+)
+
+
+class Service:
+    """Gateway and worker in one; answers what it is told, and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.statuses = [200]
+        self.worker: list[object] = [{"serving": True}]
+        self.signed: list[bool] = []
+        self.bodies: list[dict[str, object]] = []
+        self.url = ""
+
+    async def webhook(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        headers = request.headers
+        keys = [KEY.reveal.encode()]
+        self.signed.append(
+            is_signed(keys, body, headers["X-BambooHR-Timestamp"], headers["X-BambooHR-Signature"])
+            and request.match_info["connection"] == "acme"
+        )
+        self.bodies.append(json.loads(body))
+        return web.Response(status=self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0])
+
+    async def connection(self, _: web.Request) -> web.Response:
+        return web.json_response(self.worker.pop(0) if len(self.worker) > 1 else self.worker[0])
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    service = Service()
+    app = web.Application()
+    app.router.add_post("/webhooks/bamboohr/{connection}", service.webhook)
+    app.router.add_get("/connections/acme", service.connection)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield service
+    await runner.cleanup()
+
+
+async def until_in_service(gateway: str | None, worker: str | None, deadline: float = 20.0) -> None:
+    await wait_until_in_service(ACME, KEY, lambda: gateway, lambda: worker, SystemClock(), deadline=deadline)
+
+
+async def test_a_connection_is_in_service_once_gateway_and_worker_agree(service: Service) -> None:
+    service.statuses = [503, 401, 200]
+    service.worker = [
+        {"serving": False, "reason": "not read yet"},
+        {"serving": True, "saved_at": "2026-11-25T08:59:59+00:00"},
+        {"serving": True, "saved_at": "2026-11-25T09:00:00+00:00"},
+    ]
+    await until_in_service(service.url, service.url)
+    assert all(service.signed)
+    assert len(service.signed) == 5
+    assert len(service.worker) == 1
+    assert {body["type"] for body in service.bodies} == {"company.updated"}
+
+
+@pytest.mark.parametrize(
+    ("status", "worker", "reason"),
+    [
+        (401, {"serving": True}, "answers 401 to its webhooks"),
+        (200, {"serving": False, "reason": "its lane waits for the vault"}, "its lane waits for the vault"),
+        (200, {"serving": False}, "no reason given"),
+        (200, ["other program"], "no reason given"),
+        (200, {"serving": True, "saved_at": "2026-11-25T08:00:00+00:00"}, "as it was saved before"),
+    ],
+)
+async def test_a_service_that_never_comes_is_named_in_the_end(
+    service: Service, status: int, worker: object, reason: str
+) -> None:
+    service.statuses, service.worker = [status], [worker]
+    with pytest.raises(Retriable, match="Connection acme is saved, but not in service after") as given_up:
+        await until_in_service(service.url, service.url, deadline=0.3)
+    assert reason in given_up.value.message
+    assert KEY.reveal not in given_up.value.message
+
+
+async def test_what_does_not_run_is_named(service: Service, unused_tcp_port: int) -> None:
+    nobody = f"http://127.0.0.1:{unused_tcp_port}"
+    for gateway, worker, reason in (
+        (None, None, "no gateway runs"),
+        (nobody, service.url, f"the gateway does not answer at {nobody}"),
+        (service.url, None, "no worker runs"),
+        (service.url, nobody, f"the worker does not answer at {nobody}"),
+    ):
+        with pytest.raises(Retriable, match=reason):
+            await until_in_service(gateway, worker, deadline=0.1)

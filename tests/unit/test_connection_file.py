@@ -1,0 +1,228 @@
+"""Connection files: every fault is named by its place in one go, no secret is ever shown, an id is bound for life."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from stream.binding import Binding, refuse_conflicts
+from stream.codec import canonical, decode
+from stream.connection_file import ConnectionFile, load_connection, seal
+from stream.errors import ConnectionFileError
+from stream.records import Connection, ConnectionId
+from stream.topics import CONNECTIONS
+from stream.vault import Vault
+from stream.vault.vault import new_keyset
+
+NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+KEY, WEBHOOK, REFRESH = "bamboo-5f1d", "0123456789abcdef0123456789abcdef", "1000.aa11.bb22"
+FILE = """
+id   = "acme"
+mode = "live"                      # live | preview | paused
+
+[bamboohr]
+subdomain = "acme"
+api_key   = { env = "ACME_BAMBOO_KEY" }
+webhook_key = "0123456789abcdef0123456789abcdef"
+
+[zoho]
+region = "eu"
+organization_id = "10234695"
+calls_per_minute = 90
+oauth = { client_id = "1000.CLIENT", client_secret = "c11e47", refresh_token = { file = "refresh.token" } }
+
+[mapping]
+contact_type = "customer"
+"""
+
+
+@pytest.fixture(scope="module")
+def vault() -> Vault:
+    return Vault(new_keyset(), source="the test's keys")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ACME_BAMBOO_KEY", KEY)
+    (tmp_path / "refresh.token").write_text(f"{REFRESH}\n")
+    return tmp_path
+
+
+def load(folder: Path, text: str | bytes = FILE) -> ConnectionFile:
+    path = folder / "acme.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return load_connection(path)
+
+
+def refusal(folder: Path, text: str | bytes) -> str:
+    with pytest.raises(ConnectionFileError) as refused:
+        load(folder, text)
+    assert "\n" not in refused.value.message
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None
+    return refused.value.message
+
+
+def test_a_file_gives_a_sealed_record_that_opens_to_its_secrets(folder: Path, vault: Vault) -> None:
+    file = load(folder)
+    record = seal(file, vault, NOW)
+    acme = ConnectionId("acme")
+    assert (record.connection, record.mode, record.saved_at) == ("acme", "live", NOW)
+    assert (record.zoho.calls_per_minute, record.zoho.calls_in_flight) == (90, 5)
+    assert record.mapping.contact_type == "customer"
+    assert vault.open(record.bamboohr.api_key, connection=acme, purpose="bamboohr.api_key").reveal == KEY
+    assert vault.open(record.webhook_key, connection=acme, purpose="bamboohr.webhook_key").reveal == WEBHOOK
+    assert vault.open(record.zoho.client_id, connection=acme, purpose="zoho.client_id").reveal == "1000.CLIENT"
+    assert vault.open(record.zoho.client_secret, connection=acme, purpose="zoho.client_secret").reveal == "c11e47"
+    assert vault.open(record.zoho.refresh_token, connection=acme, purpose="zoho.refresh_token").reveal == REFRESH
+    assert decode(CONNECTIONS, canonical(record)) == record
+    for secret in (KEY, WEBHOOK, REFRESH, "1000.CLIENT", "c11e47"):
+        assert secret not in repr(file)
+        assert secret.encode() not in canonical(record)
+
+
+def test_the_mapping_and_the_limits_may_be_left_out(folder: Path) -> None:
+    file = load(folder, FILE.partition("[mapping]")[0].replace("calls_per_minute = 90\n", ""))
+    assert file.mapping.contact_type == "vendor"
+    assert (file.zoho.calls_per_minute, file.zoho.calls_in_flight) == (100, 5)
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_read(folder: Path) -> None:
+    assert load(folder, b"\xef\xbb\xbf" + FILE.replace("\n", "\r\n").encode()).id == "acme"
+
+
+def test_all_faults_are_named_at_once_by_their_place(folder: Path) -> None:
+    text = FILE.replace('"live"', '"on"').replace('"10234695"', "10234695").replace("90", '"many"').replace("eu", "uk")
+    message = refusal(folder, text + '\n[bamboo]\nsubdomain = "acme"\n')
+    for fault in (
+        "mode: must be 'live', 'preview' or 'paused'",
+        "zoho.region: must be 'us', 'eu'",
+        "zoho.organization_id: must be text in quotes",
+        "zoho.calls_per_minute: must be a whole number",
+        "bamboo: is not known here",
+    ):
+        assert fault in message
+
+
+@pytest.mark.parametrize("slug", ["", "Acme", "-acme", "a" * 41, "acme corp", "acme|settings", "acme\\n", "äcme"])
+def test_an_id_that_is_no_slug_is_refused(folder: Path, slug: str) -> None:
+    assert "id: must be 1-40 of" in refusal(folder, FILE.replace('"acme"', f'"{slug}"', 1))
+
+
+@pytest.mark.parametrize("slug", ["a", "7-eleven", "a" * 40])
+def test_an_id_that_is_a_slug_is_accepted(folder: Path, slug: str) -> None:
+    assert load(folder, FILE.replace('"acme"', f'"{slug}"', 1)).id == slug
+
+
+@pytest.mark.parametrize("subdomain", ["acme.bamboohr.com", "", "-acme", "acme-", "Acme", "a/b", "x@evil", "a" * 64])
+def test_a_subdomain_that_is_not_one_label_is_refused(folder: Path, subdomain: str) -> None:
+    message = refusal(folder, FILE.replace('subdomain = "acme"', f'subdomain = "{subdomain}"'))
+    assert "bamboohr.subdomain: must be the first part of your address" in message
+
+
+def test_zero_calls_are_refused(folder: Path) -> None:
+    assert "zoho.calls_per_minute: must be at least 1" in refusal(folder, FILE.replace("90", "0"))
+
+
+def test_a_missing_webhook_key_says_how_to_get_one(folder: Path) -> None:
+    message = refusal(folder, FILE.replace(f'webhook_key = "{WEBHOOK}"', ""))
+    assert "bamboohr.webhook_key: is missing: make a webhook in BambooHR" in message
+    assert "private key" in message
+
+
+def test_bamboohr_oauth_is_refused_with_what_to_use_instead(folder: Path) -> None:
+    oauth = 'oauth = { client_id = "i", client_secret = "s", refresh_token = "r" }'
+    message = refusal(folder, FILE.replace('api_key   = { env = "ACME_BAMBOO_KEY" }', oauth))
+    assert "bamboohr.oauth: is not supported by this version of Rosterbook: use api_key" in message
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ('""', "is empty"),
+        ('"  "', "is empty"),
+        ('"a\\nb"', "holds a line break or a control character"),
+        ("5", "must be text in quotes"),
+        ('["x"]', "must be text in quotes"),
+        ("{}", "must be text in quotes"),
+        ('{ env = "A", file = "b" }', "must be text in quotes"),
+        ("{ env = 5 }", "must be text in quotes"),
+        ('{ env = "NOT_SET_ANYWHERE" }', "the environment variable NOT_SET_ANYWHERE is not set"),
+        ('{ env = "EMPTY_ONE" }', "the environment variable EMPTY_ONE is empty"),
+        ('{ env = "5f1d-a-key-by-mistake" }', "the environment variable it names is not set"),
+        ('{ file = "5f1d-a-key-by-mistake" }', "the file it names does not exist"),
+        ('{ file = "." }', "the file it names cannot be read (Is a directory)"),
+        ('{ file = "a\\u0000b" }', "the file it names cannot be read (no valid path)"),
+        ('{ file = "empty" }', "is empty"),
+        ('{ file = "binary" }', "the file it names is not UTF-8 text"),
+        ('{ file = "huge" }', "the file it names is over 64 KiB"),
+    ],
+)
+def test_a_secret_that_cannot_be_had_is_named_but_not_shown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, value: str, fault: str
+) -> None:
+    monkeypatch.setenv("EMPTY_ONE", " ")
+    (folder / "empty").write_text("\n")
+    (folder / "binary").write_bytes(b"\xff\xfe")
+    (folder / "huge").write_bytes(b"x" * (64 * 1024 + 1))
+    message = refusal(folder, FILE.replace('{ env = "ACME_BAMBOO_KEY" }', value))
+    assert f"bamboohr.api_key: {fault}" in message
+    assert "5f1d" not in message
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (FILE.replace('"live"', '"live'), "is not TOML at line 3"),
+        (FILE + '\nsecret = "5f1d', "is not TOML at"),
+        (FILE.replace("90", "9" * 5000), "is not TOML"),
+        ("a = " + "[" * 100_000, "is not TOML"),
+        (FILE.encode() + b"\n# \xff", "is not UTF-8 at line 19"),
+        (b"#" * (1024 * 1024 + 1), "is over 1 MiB"),
+        ("", "id: is missing; mode: is missing; bamboohr: is missing; zoho: is missing"),
+        ("bamboohr = 5", "bamboohr: must be a table"),
+    ],
+    ids=["quote", "end", "number", "depth", "utf-8", "size", "empty", "no table"],
+)
+def test_a_file_of_another_kind_says_where_it_goes_wrong(folder: Path, content: str | bytes, fault: str) -> None:
+    message = refusal(folder, content)
+    assert fault in message
+    assert "5f1d" not in message
+
+
+def test_a_file_that_is_not_there_or_not_readable_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionFileError, match="There is no file"):
+        load_connection(tmp_path / "missing.toml")
+    with pytest.raises(ConnectionFileError, match="cannot be read"):
+        load_connection(tmp_path)
+
+
+def test_a_file_full_of_faults_names_the_first_and_counts_the_rest(folder: Path) -> None:
+    message = refusal(folder, FILE.replace("id   =", "\n".join(f"x{n} = 1" for n in range(30)) + "\nid   ="))
+    assert message.endswith("; and 10 more.")
+
+
+@pytest.fixture
+def acme(folder: Path, vault: Vault) -> Connection:
+    return seal(load(folder), vault, NOW)
+
+
+def test_the_same_binding_again_is_an_update(acme: Connection) -> None:
+    refuse_conflicts(acme.connection, Binding.of(acme), [acme])
+
+
+@pytest.mark.parametrize(
+    "other", [Binding("globex", "eu", "10234695"), Binding("acme", "us", "10234695"), Binding("acme", "eu", "7")]
+)
+def test_an_id_is_bound_for_life(acme: Connection, other: Binding) -> None:
+    with pytest.raises(ConnectionFileError, match="bound for life to subdomain acme, region eu, organization 10234695"):
+        refuse_conflicts(acme.connection, other, [acme])
+
+
+def test_an_organization_belongs_to_one_connection(acme: Connection) -> None:
+    with pytest.raises(ConnectionFileError, match="Connection acme has organization 10234695"):
+        refuse_conflicts(ConnectionId("globex"), Binding("globex", "eu", "10234695"), [acme])
+    refuse_conflicts(ConnectionId("globex"), Binding("globex", "eu", "10234696"), [acme])
+    refuse_conflicts(ConnectionId("globex"), Binding("globex", "us", "10234695"), [acme])
