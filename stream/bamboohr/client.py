@@ -1,0 +1,114 @@
+"""BambooHR's API, as far as the product needs it: one employee, read in full, with an API key. Each call asks for
+admission first, is sent once, and ends in a reading or in an error of the tree that says what to do. Retrying is left
+to the lane.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+
+import aiohttp
+
+from stream.clock import Clock
+from stream.errors import CredentialsRefused, NotFound, RateLimited, RecordRefused
+from stream.http import Admit, Answer, Request, call, unanswered
+from stream.records import EmployeeId
+from stream.telemetry import Masked
+
+from .models import reading
+
+_ID = re.compile(r"[1-9][0-9]{0,18}")
+_MYSELF = "0"
+"""Stands for the caller's own employee; BambooHR answers it for every accepted key (API, employees)."""
+
+
+class BambooHr:
+    """One company's API. Holds no state but its credentials; safe for many calls at once."""
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        base_url: str,
+        api_key: Masked,
+        *,
+        admit: Admit,
+        deadline: float,
+        clock: Clock,
+    ) -> None:
+        """base_url: without `/api/v1`. deadline: seconds a call may take, counted from its admission."""
+        self._http = http
+        self._employees = f"{base_url}/api/v1/employees"
+        # On every request: calls without credentials count against the limit too. The password may be any text.
+        self._credentials = Masked("Basic " + base64.b64encode(f"{api_key.reveal}:x".encode()).decode())
+        self._admit = admit
+        self._deadline = deadline
+        self._clock = clock
+
+    async def employee(self, employee: EmployeeId, fields: Sequence[str]) -> dict[str, str]:
+        """The fields as they are today: those the answer held, as text; "" for null, empty or a date not set.
+
+        A field that is missing here was withheld, or is unknown to BambooHR. Raises NotFound (the employee is gone),
+        RecordRefused (this one may not be read), CredentialsRefused (the key is not accepted, or the API is locked),
+        RateLimited, Unavailable (down, slow, XML, half an answer, or an answer about somebody else).
+        """
+        if _ID.fullmatch(employee) is None:
+            raise RecordRefused("An employee id is a number without leading zeros: this notice names none.")
+        request = self._request("employee", employee, {"fields": ",".join(fields), "onlyCurrent": "true"})
+        answer = await self._ask(request)
+        if answer.status == 403:
+            await self._check_access()
+            raise RecordRefused(
+                "BambooHR does not show this employee: give the key's user access to it.",
+                employee=employee,
+                status=403,
+            )
+        if answer.status == 404:
+            raise NotFound("BambooHR has no such employee any more.", employee=employee, status=404)
+        if 400 <= answer.status < 500:
+            raise RecordRefused(
+                "BambooHR refuses to read this employee: check the fields that the mapping names.",
+                employee=employee,
+                status=answer.status,
+            )
+        body = answer.object() if answer.status == 200 else None
+        found = None if body is None else reading(body, employee, fields)
+        if found is None:
+            raise unanswered(request, status=answer.status)
+        return found
+
+    async def _check_access(self) -> None:
+        """Raise CredentialsRefused if the key is shut out altogether.
+
+        A 403 means either that or one employee that is out of sight, and BambooHR documents no other difference.
+        """
+        if (await self._ask(self._request("access", _MYSELF, {"fields": "id"}))).status == 403:
+            raise CredentialsRefused(
+                "BambooHR has locked the API for this key: check the key and wait until BambooHR lifts the lock.",
+                status=403,
+            )
+
+    async def _ask(self, request: Request) -> Answer:
+        async with self._admit(request.operation, False):
+            answer = await call(self._http, request, deadline=self._deadline, clock=self._clock)
+        if answer.status == 401:
+            raise CredentialsRefused(
+                "BambooHR does not accept the API key: give the connection a valid one.", status=401
+            )
+        wait = answer.retry_after(self._clock.now())
+        if answer.status == 429:
+            raise RateLimited("BambooHR's rate limit was hit; the call is made later.", retry_after=wait, status=429)
+        if answer.status == 408 or answer.status >= 500:
+            raise unanswered(request, retry_after=wait, status=answer.status)
+        return answer
+
+    def _request(self, operation: str, employee: str, params: dict[str, str]) -> Request:
+        return Request(
+            "bamboohr",
+            operation,
+            "GET",
+            f"{self._employees}/{employee}",
+            {"Authorization": self._credentials.reveal},
+            params,
+        )

@@ -1,0 +1,246 @@
+"""Zoho Books' API, as far as the product needs it: contacts found, read, created, updated, marked active or inactive.
+Each call carries the organization, asks for admission first and is sent once; a call whose token is refused is repeated
+once with a new one. Filters and sorting are only trusted as far as the answers bear them out: Zoho ignores what it does
+not know. What to write, and what to do about a lost answer, is left to the lane.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+
+import aiohttp
+import orjson
+
+from stream.clock import Clock
+from stream.core.contact import ActualContact, ContactRow, email_key
+from stream.errors import CredentialsRefused, RecordRefused, RosterbookError, Unavailable
+from stream.http import Admit, Request, call, unanswered
+from stream.records import ContactId
+
+from . import models
+from .errors import InvalidValue, RefusedByZoho, TokenRefused, WrongOrganization, accepted
+from .models import DailyBudget, Organization, Page
+from .oauth import SCOPES, AccessTokens
+
+PER_PAGE = 200
+"""Zoho's default and, in practice, its limit."""
+
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+T = TypeVar("T")
+
+
+class ZohoBooks:
+    """One organization's API. Safe for many calls at once.
+
+    Every method may raise CredentialsRefused, ConnectionMisset, RateLimited, Unavailable; one that writes AnswerLost
+    too, and then nobody knows whether the change was made. RecordRefused and its kin (`errors.py`) are certain: the
+    change was not made.
+    """
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        api_url: str,
+        organization_id: str,
+        tokens: AccessTokens,
+        *,
+        admit: Admit,
+        deadline: float,
+        clock: Clock,
+    ) -> None:
+        """api_url: ends in `/books/v3`. deadline: seconds a call may take, counted from its admission."""
+        self._http = http
+        self._api_url = api_url
+        self._organization_id = organization_id
+        self._tokens = tokens
+        self._admit = admit
+        self._deadline = deadline
+        self._clock = clock
+        self._reached = False
+        self.daily_budget: DailyBudget | None = None
+        """The organization's calls of the day as last seen; None while no answer told."""
+
+    async def find_by_email(self, email: str) -> list[ContactRow]:
+        """All contacts whose primary person has this address, whatever their type and state, in no particular order.
+
+        Every row is compared by us. The filter may be ignored, so all pages are read; whether it minds the case is not
+        documented, so where nothing is found another spelling may be worth a second call.
+        """
+        # Oldest first: what is created meanwhile then moves no row that is still to come.
+        params = {"email": email.strip(), "filter_by": "Status.All", "sort_column": "created_time", "sort_order": "A"}
+        key = email_key(email)
+        found: list[ContactRow] = []
+        async with aclosing(self._pages("find", params)) as pages:
+            async for page in pages:
+                found += [row for row in page.rows if email_key(row.email) == key]
+        return found
+
+    async def newest(self, until: datetime, *, email: str) -> list[ContactRow]:
+        """The contacts with this address created at `until` or later by Zoho's clock, newest first.
+
+        Reads back from the newest, and stops early only while Zoho says that it sorts so and the rows bear it out: many
+        contacts of one second (an import) look sorted in any order. Zoho writes whole seconds, so the second of `until`
+        counts in full. A row whose time cannot be read counts as new.
+        """
+        floor, key = until.replace(microsecond=0), email_key(email)
+        last: datetime | None = None
+        in_order = True
+        found: list[ContactRow] = []
+        params = {"filter_by": "Status.All", "sort_column": "created_time", "sort_order": "D"}
+        async with aclosing(self._pages("newest", params)) as pages:
+            async for page in pages:
+                in_order = in_order and page.newest_first
+                for row in page.rows:
+                    created = models.moment(row.created_time)
+                    in_order = in_order and created is not None and (last is None or created <= last)
+                    last = created
+                    if email_key(row.email) == key and (created is None or created >= floor):
+                        found.append(row)
+                if in_order and last is not None and last < floor:
+                    break
+        unknown = datetime.max.replace(tzinfo=UTC)
+        return sorted(found, key=lambda row: models.moment(row.created_time) or unknown, reverse=True)
+
+    async def contact(self, contact: ContactId) -> ActualContact:
+        """The contact in full. Raises NotFound when it does not exist."""
+        return await self._contact(self._request("contact", "GET", f"/contacts/{_checked(contact)}"), contact)
+
+    async def create(self, body: dict[str, Any]) -> ActualContact:
+        """The new contact as Zoho shows it, which may lack what Zoho dropped without a word."""
+        return await self._contact(self._request("create", "POST", "/contacts", body=body))
+
+    async def update(self, contact: ContactId, body: dict[str, Any]) -> ActualContact:
+        """The contact after the update. Contact persons that `body` leaves out of `contact_persons` are deleted."""
+        return await self._contact(self._request("update", "PUT", f"/contacts/{_checked(contact)}", body=body), contact)
+
+    async def mark_active(self, contact: ContactId) -> None:
+        await self._ask(self._request("activate", "POST", f"/contacts/{_checked(contact)}/active"))
+
+    async def mark_inactive(self, contact: ContactId) -> None:
+        await self._ask(self._request("deactivate", "POST", f"/contacts/{_checked(contact)}/inactive"))
+
+    async def organizations(self) -> list[Organization]:
+        """The organizations that the credentials reach; the one call that names none."""
+        request = self._request("organizations", "GET", "/organizations", bound=False)
+        return _read(
+            request,
+            await self._ask(request),
+            lambda body: [models.organization(row) for row in body["organizations"]],
+        )
+
+    async def _contact(self, request: Request, expected: ContactId | None = None) -> ActualContact:
+        found = _read(request, await self._ask(request), lambda body: models.contact(body["contact"]))
+        if expected is not None and found.contact_id != expected:
+            raise unanswered(request)
+        return found
+
+    async def _pages(self, operation: str, params: dict[str, str]) -> AsyncGenerator[Page, None]:
+        """Page after page, no row twice. Raises Unavailable where a page brings nothing new and promises more."""
+        seen: set[ContactId] = set()
+        number, more = 1, True
+        while more:
+            where = {"page": str(number), "per_page": str(PER_PAGE)}
+            request = self._request(operation, "GET", "/contacts", params={**params, **where})
+            page = _read(request, await self._ask(request), models.page)
+            rows = tuple(row for row in page.rows if row.contact_id not in seen)
+            if page.more and not rows:
+                raise unanswered(request)
+            seen.update(row.contact_id for row in rows)
+            yield replace(page, rows=rows)
+            number, more = number + 1, page.more
+
+    async def _ask(self, request: Request) -> dict[str, Any]:
+        bound = "organization_id" in request.params
+        try:
+            body = await self._with_token(request)
+        except RosterbookError as error:
+            if bound and not self._reached:
+                await self._check_organization(error)
+            raise
+        self._reached = self._reached or bound
+        return body
+
+    async def _with_token(self, request: Request) -> dict[str, Any]:
+        token = await self._tokens.token()
+        try:
+            return await self._send(request, token)
+        except TokenRefused as error:
+            refused = error
+        if await self._tokens.refused(token):
+            try:
+                return await self._send(request, await self._tokens.token())
+            except TokenRefused as error:
+                refused = error
+        raise TokenRefused(
+            f"Zoho Books does not accept a fresh token: connect it again with the scopes {', '.join(SCOPES)}.",
+            **refused.context,
+        )
+
+    async def _send(self, request: Request, token: str) -> dict[str, Any]:
+        signed = replace(request, headers={**request.headers, "Authorization": f"Zoho-oauthtoken {token}"})
+        async with self._admit(request.operation, request.changes):
+            answer = await call(self._http, signed, deadline=self._deadline, clock=self._clock)
+        self.daily_budget = DailyBudget.seen_in(answer.headers) or self.daily_budget
+        return accepted(request, answer, self._clock.now())
+
+    async def _check_organization(self, error: RosterbookError) -> None:
+        """Raise WrongOrganization if that is what `error` really means.
+
+        Zoho's answer to a wrong organization id is not documented (seen: codes of their own, and the same ones as for a
+        bad token or value), so before the first success such a refusal is held against the list of organizations.
+        """
+        if not isinstance(error, TokenRefused | InvalidValue | RefusedByZoho):
+            return
+        try:
+            reached = {organization.organization_id for organization in await self.organizations()}
+        except (CredentialsRefused, RecordRefused):
+            return
+        except Unavailable as unknown:
+            if unknown.context.get("status") == 404:
+                return
+            raise
+        if self._organization_id not in reached:
+            raise WrongOrganization(
+                "The credentials do not reach this organization: check the organization id and the region.",
+                **error.context,
+            ) from None
+        self._reached = True
+
+    def _request(
+        self,
+        operation: str,
+        method: Literal["GET", "POST", "PUT"],
+        path: str,
+        *,
+        params: dict[str, str] | None = None,
+        body: dict[str, Any] | None = None,
+        bound: bool = True,
+    ) -> Request:
+        return Request(
+            "zoho",
+            operation,
+            method,
+            self._api_url + path,
+            {} if body is None else {"Content-Type": "application/json"},
+            {**({"organization_id": self._organization_id} if bound else {}), **(params or {})},
+            None if body is None else orjson.dumps(body),
+        )
+
+
+def _checked(contact: ContactId) -> ContactId:
+    if _ID.fullmatch(contact) is None:
+        raise RecordRefused("This is no id of a Zoho contact.")
+    return contact
+
+
+def _read(request: Request, body: dict[str, Any], read: Callable[[dict[str, Any]], T]) -> T:
+    """What `read` makes of a successful answer; the error for an unusable one where it does not hold what it must."""
+    try:
+        return read(body)
+    except (models.Unreadable, KeyError, TypeError):
+        raise unanswered(request) from None

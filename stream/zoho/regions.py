@@ -1,0 +1,52 @@
+"""Zoho's data centres: where tokens come from and where the Books API answers. An account lives in one of them, and its
+credentials work in no other. Only these hosts, or a loopback stand-in, ever get credentials: what an answer says in
+`api_domain` or `accounts-server` is never followed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stream.errors import ConnectionMisset
+from stream.settings import Settings
+
+BOOKS = "/books/v3"
+
+
+@dataclass(frozen=True)
+class Region:
+    """Host names."""
+
+    accounts: str
+    api: str
+
+
+REGIONS = {
+    "us": Region("accounts.zoho.com", "www.zohoapis.com"),
+    "eu": Region("accounts.zoho.eu", "www.zohoapis.eu"),
+    "in": Region("accounts.zoho.in", "www.zohoapis.in"),
+    "au": Region("accounts.zoho.com.au", "www.zohoapis.com.au"),
+    "jp": Region("accounts.zoho.jp", "www.zohoapis.jp"),
+    # Canada's accounts are not under zoho.ca, whatever its other names suggest.
+    "ca": Region("accounts.zohocloud.ca", "www.zohoapis.ca"),
+    "cn": Region("accounts.zoho.com.cn", "www.zohoapis.com.cn"),
+    "sa": Region("accounts.zoho.sa", "www.zohoapis.sa"),
+}
+
+
+def accounts_url(settings: Settings, region: str) -> str:
+    """The root of the region's OAuth server. Raises ConnectionMisset for a region that is not in the table."""
+    host = _region(region).accounts
+    return settings.zoho_accounts_url or f"https://{host}"
+
+
+def api_url(settings: Settings, region: str) -> str:
+    """The root of the region's Books API; ends in `/books/v3`. Raises ConnectionMisset as `accounts_url` does."""
+    root = settings.zoho_api_url or f"https://{_region(region).api}"
+    return root if root.endswith(BOOKS) else root + BOOKS
+
+
+def _region(region: str) -> Region:
+    if (found := REGIONS.get(region)) is None:
+        raise ConnectionMisset(f"Set the Zoho region to one of {', '.join(REGIONS)}.")
+    return found

@@ -1,0 +1,200 @@
+"""The BambooHR client against a server written from the vendor's rules."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from stream.bamboohr.client import BambooHr
+from stream.bamboohr.hosts import base_url
+from stream.errors import ConnectionMisset, CredentialsRefused, NotFound, RateLimited, RecordRefused, Unavailable
+from stream.http import MAX_BODY
+from stream.records import EmployeeId
+from stream.settings import Settings
+from stream.telemetry import REGISTRY, Masked
+from tests.unit.vendor import DROPPED, SILENT, Door, HandClock, Reply, Seen, Vendor, half, vendor
+
+ADA = EmployeeId("42")
+FIELDS = ("firstName", "workEmail", "department", "hireDate", "status")
+RECORD = {"id": "42", "firstName": "Ada", "workEmail": "ada@example.test", "department": None, "hireDate": "0000-00-00"}
+
+
+@asynccontextmanager
+async def company(
+    script: list[Reply] | Callable[[Seen], Reply], *, deadline: float = 5.0
+) -> AsyncIterator[tuple[BambooHr, Vendor, Door]]:
+    door = Door()
+    async with vendor(script) as (server, session):
+        url = f"{server.url}/acme"
+        yield (
+            BambooHr(session, url, Masked("k3y"), admit=door.admit, deadline=deadline, clock=HandClock()),
+            server,
+            door,
+        )
+
+
+async def test_asks_for_the_named_fields_as_they_are_today_with_the_key_and_json() -> None:
+    async with company([Reply(RECORD)]) as (client, server, door):
+        await client.employee(ADA, FIELDS)
+    (seen,) = server.seen
+    assert (seen.method, seen.path) == ("GET", "/acme/api/v1/employees/42")
+    assert seen.query == {"fields": "firstName,workEmail,department,hireDate,status", "onlyCurrent": "true"}
+    assert seen.headers["accept"] == "application/json"
+    scheme, credentials = seen.headers["authorization"].split()
+    assert scheme == "Basic"
+    assert base64.b64decode(credentials).decode().split(":")[0] == "k3y"
+    assert door.admitted == [("employee", False)]
+
+
+async def test_tells_a_withheld_field_from_an_empty_one_and_knows_dates_that_are_not_set() -> None:
+    async with company([Reply(RECORD)]) as (client, _, _):
+        fields = await client.employee(ADA, FIELDS)
+    assert fields == {"firstName": "Ada", "workEmail": "ada@example.test", "department": "", "hireDate": ""}
+    assert "status" not in fields
+
+
+async def test_a_field_that_the_answer_names_as_restricted_is_withheld_though_it_is_there() -> None:
+    async with company([Reply({**RECORD, "_restrictedFields": ["department"]})]) as (client, _, _):
+        assert "department" not in await client.employee(ADA, FIELDS)
+
+
+async def test_keeps_nothing_that_was_not_asked_for() -> None:
+    async with company([Reply({**RECORD, "ssn": "000"})]) as (client, _, _):
+        assert "ssn" not in await client.employee(ADA, FIELDS)
+
+
+@pytest.mark.parametrize("body", [b"", b'{"error":"gone"}', b"404: Not Found"])
+async def test_404_means_gone_whatever_the_body(body: bytes) -> None:
+    async with company([Reply(body, 404)]) as (client, _, _):
+        with pytest.raises(NotFound):
+            await client.employee(ADA, FIELDS)
+
+
+@pytest.mark.parametrize("own_record", [Reply({"id": "0"}), Reply({"id": "7"}), Reply(status=404)])
+async def test_403_for_one_employee_concerns_this_one_alone(own_record: Reply) -> None:
+    script = lambda seen: own_record if seen.path.endswith("/0") else Reply(status=403)  # noqa: E731
+    async with company(script) as (client, server, door):
+        with pytest.raises(RecordRefused):
+            await client.employee(ADA, FIELDS)
+    assert len(server.seen) == len(door.admitted) == 2
+
+
+async def test_403_for_everything_means_that_the_key_is_locked_out() -> None:
+    async with company([Reply(status=403)]) as (client, _, _):
+        with pytest.raises(CredentialsRefused):
+            await client.employee(ADA, FIELDS)
+
+
+async def test_403_says_nothing_while_it_cannot_be_told_what_it_means() -> None:
+    async with company([Reply(status=403), Reply(status=503)]) as (client, _, _):
+        with pytest.raises(Unavailable):
+            await client.employee(ADA, FIELDS)
+
+
+async def test_401_means_that_the_key_is_refused_and_the_error_does_not_hold_it() -> None:
+    async with company([Reply(status=401)]) as (client, _, _):
+        with pytest.raises(CredentialsRefused) as caught:
+            await client.employee(ADA, FIELDS)
+    assert "k3y" not in repr(vars(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("value", "wait"),
+    [("7", 7.0), ("Wed, 04 Mar 2026 09:16:30 GMT", 90.0), ("Wed, 04 Mar 2026 09:00:00 GMT", 0.0), ("soon", None)],
+)
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, Unavailable)])
+async def test_waits_as_told_in_seconds_or_by_a_date(
+    status: int, kind: type[RateLimited | Unavailable], value: str, wait: float | None
+) -> None:
+    async with company([Reply(status=status, headers={"Retry-After": value})]) as (client, _, _):
+        with pytest.raises(kind) as caught:
+            await client.employee(ADA, FIELDS)
+    assert caught.value.retry_after == wait
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(b'<?xml version="1.0"?><employee id="42"/>', headers={"Content-Type": "text/xml"}),
+        Reply(b'{"id":"42","firstName":"A'),
+        half(RECORD),
+        Reply(b""),
+        Reply(b"[]"),
+        Reply({"firstName": "Ada"}),
+        Reply({**RECORD, "id": "43"}),
+        Reply(RECORD, 202),
+        Reply(status=500),
+        Reply(b" " * (MAX_BODY + 1)),
+        DROPPED,
+    ],
+    ids=["xml", "cut", "half", "empty", "list", "no id", "another", "202", "500", "huge", "dropped"],
+)
+async def test_an_answer_that_is_none_is_read_again_later(reply: Reply) -> None:
+    async with company([reply]) as (client, server, _):
+        with pytest.raises(Unavailable):
+            await client.employee(ADA, FIELDS)
+    assert len(server.seen) == 1
+
+
+async def test_gives_up_at_the_deadline_and_leaves_its_place() -> None:
+    async with company([SILENT], deadline=0.2) as (client, _, door):
+        with pytest.raises(Unavailable):
+            await client.employee(ADA, FIELDS)
+    assert door.in_flight == 0
+
+
+async def test_a_server_that_is_not_there_is_unavailable(unused_tcp_port: int) -> None:
+    async with aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{unused_tcp_port}"
+        client = BambooHr(session, url, Masked("k"), admit=Door().admit, deadline=5.0, clock=HandClock())
+        with pytest.raises(Unavailable):
+            await client.employee(ADA, FIELDS)
+
+
+async def test_never_takes_the_key_along_a_redirect() -> None:
+    async with company([Reply(status=302, headers={"Location": "/elsewhere"})]) as (client, server, _):
+        with pytest.raises(ConnectionMisset):
+            await client.employee(ADA, FIELDS)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("employee", ["0", "", "042", "../webhooks", "4 2", "42?x=1", "٤٢"])
+async def test_an_id_that_is_no_number_never_reaches_the_api(employee: str) -> None:
+    async with company([Reply(RECORD)]) as (client, server, _):
+        with pytest.raises(RecordRefused):
+            await client.employee(EmployeeId(employee), FIELDS)
+    assert server.seen == []
+
+
+async def test_sends_nothing_when_it_is_not_admitted() -> None:
+    async with company([Reply(RECORD)]) as (client, server, door):
+        door.shut = RuntimeError("shut")
+        with pytest.raises(RuntimeError, match="shut"):
+            await client.employee(ADA, FIELDS)
+    assert server.seen == []
+
+
+async def test_counts_each_call_by_its_status() -> None:
+    labels = {"api": "bamboohr", "operation": "employee", "status": "418"}
+    before = REGISTRY.get_sample_value("rosterbook_api_calls_total", labels) or 0
+    async with company([Reply(status=418)]) as (client, _, _):
+        with pytest.raises(RecordRefused):
+            await client.employee(ADA, FIELDS)
+    assert REGISTRY.get_sample_value("rosterbook_api_calls_total", labels) == before + 1
+
+
+def test_the_host_is_made_of_one_dns_label(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, bamboohr_url=None)
+    assert base_url(settings, "Acme-2") == "https://acme-2.bamboohr.com"
+    for wrong in ("", "a.b", "acme.evil.test/", "acme@evil.test", "-acme", "acme\n", "a" * 64, "акме"):
+        with pytest.raises(ConnectionMisset):
+            base_url(settings, wrong)
+
+
+def test_a_loopback_stand_in_takes_the_subdomain_as_a_path_segment() -> None:
+    assert base_url(Settings(bamboohr_url="http://127.0.0.1:9/x/"), "acme") == "http://127.0.0.1:9/x/acme"
