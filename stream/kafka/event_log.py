@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, ProducerClosed
 
 from stream.codec import canonical
 from stream.errors import LogUnavailable, RecordRefused
+from stream.kafka.address import Bootstrap, address_of
 from stream.kafka.admin import admin, describe
+from stream.kafka.protocol import TopicMetadata
 from stream.records import AnyRecord, ConnectionId, LogPosition
 from stream.telemetry import APPENDS
-from stream.topics import MAX_RECORD_BYTES, TABLES, TOPIC_OF, TOPICS, changelog_of, partition_of
+from stream.topics import HR_EVENTS, MAX_RECORD_BYTES, TABLES, TOPIC_OF, TOPICS, changelog_of, partition_of
 
 OVERHEAD = 64 * 1024
 """Room for the frames around the largest record."""
@@ -27,18 +30,23 @@ class EventLog:
     reach the log later: whoever repeats it makes a second record, and every reader is built for that.
     """
 
-    def __init__(self, bootstrap: str, *, deadline: float = 5.0) -> None:
+    def __init__(self, bootstrap: Bootstrap, *, deadline: float = 5.0) -> None:
         """deadline: seconds within which the brokers must confirm, unless a call says otherwise."""
         self._bootstrap = bootstrap
+        self._address = ""
         self._deadline = deadline
         self._producer: AIOKafkaProducer | None = None
         self._topic_ids: dict[str, str] = {}
         self.partitions = 0
 
     async def start(self) -> None:
-        """Connect and learn the topics. Raises LogUnavailable when Kafka does not answer or topics are missing."""
+        """Connect and learn the topics. Raises LogUnavailable when Kafka does not answer or topics are missing.
+
+        After `stop` it may be called again.
+        """
+        self._address = address_of(self._bootstrap)
         names = [topic.name for topic in TOPICS] + [changelog_of(table) for table in TABLES]
-        async with admin(self._bootstrap) as client:
+        async with admin(self._address) as client:
             found = await describe(client, names)
         if missing := [name for name in names if name not in found]:
             raise LogUnavailable(f"Topics are missing ({missing[0]} and others): run `rosterbook topics apply`.")
@@ -47,7 +55,7 @@ class EventLog:
         self._topic_ids = {name: topic_id for name, (topic_id, _) in found.items()}
         self.partitions = counts.pop()
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            bootstrap_servers=self._address,
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
@@ -58,14 +66,58 @@ class EventLog:
             await producer.start()
         except KafkaError as error:
             await producer.stop()
-            raise LogUnavailable(f"Kafka does not answer at {self._bootstrap}: check that it runs.") from error
+            raise LogUnavailable(f"Kafka does not answer at {self._address}: check that it runs.") from error
         self._producer = producer
 
-    async def stop(self) -> None:
-        """Send what is pending and disconnect."""
+    async def stop(self, *, grace: float = 5.0) -> None:
+        """Send what is pending, for at most `grace` seconds, and disconnect.
+
+        An idempotent producer never gives up by itself, so what is then still pending is dropped; no `append` has
+        confirmed it.
+        """
         producer, self._producer = self._producer, None
-        if producer is not None:
-            await producer.stop()
+        if producer is None:
+            return
+        flushing = asyncio.create_task(producer.flush())
+        await asyncio.wait({flushing}, timeout=grace)
+        if not flushing.done():
+            await producer._sender.close()
+            _drop_pending(producer)
+        await flushing
+        await producer.stop()
+
+    @property
+    def moved(self) -> bool:
+        """Whether Kafka is known to be elsewhere than where we connected: stop and start again."""
+        try:
+            return address_of(self._bootstrap) != self._address
+        except LogUnavailable:
+            return False
+
+    async def check(self, min_insync: int, *, deadline: float = 2.0) -> None:
+        """Ask the brokers whether they would take an HR event, without appending any. min_insync: replicas it takes.
+
+        Raises LogUnavailable when no broker answers in time or a partition lacks its leader or replicas.
+        """
+        if self._producer is None:
+            raise LogUnavailable("The log is not connected yet.")
+        try:
+            async with asyncio.timeout(deadline):
+                found = await self._ask_any(TopicMetadata([HR_EVENTS.name]))
+        except TimeoutError:
+            raise LogUnavailable(f"Kafka does not answer within {deadline:g} s: check that it runs.") from None
+        for code, name, _, _, _, partitions, _, _ in found.topics:
+            if code != 0 or any(leader < 0 or len(isr) < min_insync for _, _, leader, _, _, isr, _, _ in partitions):
+                raise LogUnavailable(f"Topic {name} lacks a leader or in-sync replicas: check the brokers.")
+
+    async def _ask_any(self, request: Any) -> Any:
+        """The answer of the first broker that gives one."""
+        assert self._producer is not None
+        client = self._producer.client
+        for broker in client.cluster.brokers():
+            with suppress(KafkaError):
+                return await client.send(broker.nodeId, request)
+        raise LogUnavailable(f"Kafka does not answer at {self._address}: check that it runs.")
 
     def topic_id(self, topic: str) -> str:
         """The id of the topic's present life."""
@@ -104,6 +156,8 @@ class EventLog:
         ]
 
     async def _send(self, record: AnyRecord, partition: int | None) -> asyncio.Future[Any]:
+        if self._producer is None:
+            raise LogUnavailable("The log is not connected yet.")
         topic = TOPIC_OF[type(record)]
         value = canonical(record)
         if len(value) > topic.max_record_bytes:
@@ -138,3 +192,14 @@ class EventLog:
         """Write a tombstone for the record's key on its compacted topic."""
         topic = TOPIC_OF[type(record)]
         await self.put(topic.name, self.partition_of(record.connection), [(topic.key_of(record), None)])
+
+
+def _drop_pending(producer: AIOKafkaProducer) -> None:
+    """Fail what a producer without its sender still holds. (aiokafka's `fail_all` trips over batches in a retry.)"""
+    accumulator = producer._message_accumulator
+    queued = [batch for batches in accumulator._batches.values() for batch in batches]
+    accumulator._batches.clear()
+    accumulator._pending_batches.update(queued)  # where the callback of a batch that was tried before looks for it
+    for batch in list(accumulator._pending_batches):
+        batch.failure(ProducerClosed())
+        batch._drain_waiter.exception()  # nobody may be waiting for it

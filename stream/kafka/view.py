@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.codec import decode
-from stream.errors import RecordRefused
+from stream.errors import LogUnavailable, RecordRefused
+from stream.kafka.address import Bootstrap, address_of
 from stream.records import AnyRecord
 from stream.telemetry import log
 from stream.topics import MAX_RECORD_BYTES, Topic
@@ -19,6 +21,8 @@ logger = log("view")
 RETRY_S = 0.5
 READ_AGAIN_S = 0.05
 """At least so long between two looks at the topic's end, however many ask."""
+ENDS_S = 2.0
+"""How long one look may take; it never ends when its consumer was closed meanwhile."""
 
 
 class CompactedView:
@@ -29,7 +33,7 @@ class CompactedView:
     """
 
     def __init__(
-        self, bootstrap: str, topic: Topic, changed: Callable[[str, AnyRecord | None], None] | None = None
+        self, bootstrap: Bootstrap, topic: Topic, changed: Callable[[str, AnyRecord | None], None] | None = None
     ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
@@ -39,6 +43,8 @@ class CompactedView:
         self._positions: dict[TopicPartition, int] = {}
         self._progress = asyncio.Event()
         self._next_read: asyncio.Task[None] | None = None
+        self._reads: set[asyncio.Task[None]] = set()
+        self._told = False
         self._read_lock = asyncio.Lock()
         self.records: dict[str, AnyRecord] = {}
         self.loaded = asyncio.Event()
@@ -48,10 +54,10 @@ class CompactedView:
         self._task = asyncio.create_task(self._follow(), name=f"view {self._topic.name}")
 
     async def stop(self) -> None:
-        for task in (self._task, self._next_read):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        tasks = [*self._reads] if self._task is None else [self._task, *self._reads]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def read_to_end(self) -> None:
         """Return once everything that the topic holds now is in `records`.
@@ -60,6 +66,8 @@ class CompactedView:
         """
         if self._next_read is None:
             self._next_read = asyncio.create_task(self._read(), name=f"view {self._topic.name}: to the end")
+            self._reads.add(self._next_read)
+            self._next_read.add_done_callback(self._reads.discard)
         await asyncio.shield(self._next_read)
 
     async def _read(self) -> None:
@@ -71,11 +79,9 @@ class CompactedView:
     async def _ends(self) -> dict[TopicPartition, int]:
         while True:
             if self._consumer is not None and self._positions:
-                try:
-                    ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(self._positions))
-                except KafkaError:
-                    pass
-                else:
+                with suppress(KafkaError, OSError, TimeoutError):
+                    async with asyncio.timeout(ENDS_S):
+                        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(self._positions))
                     return ends
             await asyncio.sleep(READ_AGAIN_S)
 
@@ -87,14 +93,17 @@ class CompactedView:
     async def _follow(self) -> None:
         while True:
             try:
-                await self._consume()
-            except (KafkaError, OSError, TimeoutError) as error:
-                logger.warning("view.interrupted", topic=self._topic.name, error=type(error).__name__)
+                await self._consume(address_of(self._bootstrap))
+            except (KafkaError, OSError, TimeoutError, LogUnavailable) as error:
+                if not self._told:
+                    logger.warning("view.interrupted", topic=self._topic.name, error=type(error).__name__)
+                self._told = True
             await asyncio.sleep(RETRY_S)
 
-    async def _consume(self) -> None:
+    async def _consume(self, address: str) -> None:
+        """Until Kafka is known to be elsewhere."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            bootstrap_servers=address,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=MAX_RECORD_BYTES,
@@ -104,15 +113,13 @@ class CompactedView:
             await consumer.start()
             partitions = await self._partitions(consumer)
             consumer.assign(partitions)
-            for tp in partitions:
-                if tp in self._positions:
-                    consumer.seek(tp, self._positions[tp])
-                else:
-                    await consumer.seek_to_beginning(tp)
-                    self._positions[tp] = await consumer.position(tp)
+            for tp, beginning in (await consumer.beginning_offsets(partitions)).items():
+                self._positions[tp] = max(beginning, self._positions.get(tp, beginning))
+                consumer.seek(tp, self._positions[tp])
             self._consumer = consumer
             ends = await consumer.end_offsets(partitions)
-            while True:
+            self._told = False
+            while not self._is_elsewhere(address):
                 if not self.loaded.is_set() and all(self._positions[tp] >= end for tp, end in ends.items()):
                     self.loaded.set()
                 batches = await consumer.getmany(timeout_ms=1000)
@@ -126,6 +133,12 @@ class CompactedView:
         finally:
             self._consumer = None
             await consumer.stop()
+
+    def _is_elsewhere(self, address: str) -> bool:
+        try:
+            return address_of(self._bootstrap) != address
+        except LogUnavailable:
+            return False
 
     async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
         while not (found := await consumer._client._wait_on_metadata(self._topic.name)):

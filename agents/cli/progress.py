@@ -1,0 +1,32 @@
+"""Bars for long work, on standard error."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+
+class Progress:
+    """A bar for each kind of work, on standard error, shown from the first report on."""
+
+    def __init__(self) -> None:
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+        )
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def report(self, what: str, done: int, total: int) -> None:
+        found = next((task.id for task in self._bars.tasks if task.description == what), None)
+        bar = self._bars.add_task(what, total=total) if found is None else found
+        self._bars.update(bar, completed=done, total=total)
