@@ -59,7 +59,7 @@ def test_help_names_the_commands_and_loads_nothing_slow() -> None:
 
 @pytest.mark.parametrize("arguments", [["connection"], ["connection", "--help"], ["--version"], ["topics"]])
 def test_asking_what_there_is_ends_well(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(arguments, build(OURS)) == 0
+    assert run(arguments, build()) == 0
     assert capsys.readouterr().out
 
 
@@ -69,7 +69,7 @@ def test_asking_what_there_is_ends_well(arguments: list[str], capsys: pytest.Cap
 def test_wrong_usage_exits_2_and_says_so_on_standard_error(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(arguments, build(OURS)) == 2
+    assert run(arguments, build()) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err
