@@ -1,0 +1,37 @@
+"""`rosterbook gateway`: the receiver of webhooks in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import cyclopts
+
+
+def register(app: cyclopts.App) -> None:
+    """Add the command."""
+    app.command(gateway)
+
+
+async def gateway() -> None:
+    """Receive webhooks until told to end. Starts with or without Kafka, and connects as soon as it is there."""
+    from stream.gateway.process import serve
+    from stream.kafka.embedded import running_broker
+    from stream.records import Connection
+    from stream.settings import load_settings
+    from stream.telemetry import configure_logging
+    from stream.vault.keyfile import load_vault
+
+    settings = load_settings()
+    configure_logging(settings)
+    vault = load_vault(settings)
+
+    def open_key(connection: Connection) -> str:
+        sealed, name = connection.webhook_key, connection.connection
+        return vault.open(sealed, connection=name, purpose="bamboohr.webhook_key").reveal
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(settings, lambda: settings.kafka or running_broker(settings.data), open_key, stop)

@@ -1,0 +1,134 @@
+"""Runs the demo from start to end: set the stage, tell the story, wait until both sides show the same, report."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from agents.demo.equal import Comparison, compare
+from agents.demo.screen import screen
+from agents.demo.stage import Stage
+from agents.demo.story import Chapter, arrival, chapters, daily_life
+from agents.demo.watch import Watch
+from stream.clock import Clock, SystemClock
+from stream.errors import Fatal
+from stream.records import Mapping
+from stream.settings import load_settings
+from stream.telemetry import configure_logging
+
+LOOK_S = 0.25
+BETWEEN_CHAPTERS_S = 3.0
+"""So that a person who watches can follow."""
+STILL_S = 60.0
+"""Nothing changed on either side for so long, and they still differ: something is wrong."""
+
+
+class Demo:
+    """One performance. `say` gets a line for each thing worth telling while nobody watches a live view."""
+
+    def __init__(self, employees: int, *, say: Callable[[str], None], clock: Clock | None = None) -> None:
+        self._employees = employees
+        self._say = say
+        self._clock = clock or SystemClock()
+        self._chapter = "setting the stage"
+        self.data = Path(tempfile.mkdtemp(prefix="rosterbook-demo-"))
+        (self.data / "logs").mkdir()
+        self.stage = Stage(self.data, say=say)
+        self.watch: Watch | None = None
+
+    def compare(self) -> Comparison:
+        return compare(self.stage.vendors.bamboohr.company, self.stage.vendors.zoho.organization, Mapping())
+
+    async def tell(self, pause: float) -> None:
+        """The story, to its end. pause: seconds between chapters once the sides agree."""
+        company = self.stage.vendors.bamboohr.company
+        await self._happen(arrival(company, self._employees), pause)
+        for chapter in chapters(company):
+            await self._happen(chapter, pause)
+
+    async def go_on(self) -> None:
+        """Small changes for ever."""
+        for seed in range(sys.maxsize):
+            await self._happen(daily_life(self.stage.vendors.bamboohr.company, seed), BETWEEN_CHAPTERS_S)
+
+    async def _happen(self, chapter: Chapter, pause: float) -> None:
+        self._chapter = chapter.title
+        self._say(chapter.title)
+        chapter.happen()
+        await self.synced()
+        if pause:
+            await asyncio.sleep(pause)
+
+    async def synced(self) -> None:
+        """Return once both sides show the same. Raises Fatal when nothing moves any more and they still differ."""
+        last, since = (-1, -1), self._clock.monotonic()
+        while not self.compare().equal:
+            if self.stage.installation.failed.done():
+                raise Fatal(self.stage.installation.failed.result())
+            now = (len(self.watch.latencies_ms) if self.watch else 0, self.stage.vendors.zoho_calls)
+            if now != last:
+                last, since = now, self._clock.monotonic()
+            elif self._clock.monotonic() - since > STILL_S:
+                raise Fatal(f"Nothing has moved for {STILL_S:g} s and both sides differ: see {self.data / 'logs'}.")
+            await asyncio.sleep(0.02)
+
+    async def show(self) -> None:
+        """The live view, until cancelled."""
+        assert self.watch is not None
+        with Live(console=Console(), refresh_per_second=8, screen=False) as live:
+            while True:
+                live.update(screen(self.stage, self.watch, self._chapter, self.compare()))
+                await asyncio.sleep(LOOK_S)
+
+    def report(self) -> dict[str, object]:
+        """The figures at the end."""
+        assert self.watch is not None
+        found = self.compare()
+        return {
+            "employees": found.employees,
+            "contacts": found.contacts,
+            "missing": found.missing,
+            "duplicates": found.duplicates,
+            "wrong": found.wrong,
+            "zoho_calls": self.stage.vendors.zoho_calls,
+            "latency_ms": self.watch.percentiles(),
+        }
+
+
+async def perform(employees: int, *, exit_when_synced: bool, live: bool, say: Callable[[str], None]) -> Demo:
+    """Play the demo. Returns it when the story is over and both sides agree, or never without `exit_when_synced`."""
+    demo = Demo(employees, say=say)
+    configure_logging(load_settings(), file=demo.data / "logs" / "demo.log")
+    say(f"Data folder {demo.data}")
+    async with AsyncExitStack() as stack:
+        stage = await stack.enter_async_context(demo.stage)
+        say(f"Gateway http://{stage.installation.address('gateway')}, Kafka {stage.installation.kafka}")
+        say(f"Zoho's limit is raised to {stage.vendors.calls_per_minute} calls a minute; a real organization has 100.")
+        demo.watch = Watch(stage.installation.kafka)
+        await demo.watch.start()
+        stack.push_async_callback(demo.watch.stop)
+        view = asyncio.create_task(demo.show() if live else asyncio.Event().wait())
+        try:
+            await demo.tell(0 if exit_when_synced else BETWEEN_CHAPTERS_S)
+            if not exit_when_synced:
+                await demo.go_on()
+            await _caught_up(demo.watch)
+        finally:
+            view.cancel()
+            await asyncio.gather(view, return_exceptions=True)
+    return demo
+
+
+async def _caught_up(watch: Watch) -> None:
+    """The watch reads the log a moment after the contacts are right: wait until it has nothing more to read."""
+    seen = -1
+    while seen != len(watch.latencies_ms):
+        seen = len(watch.latencies_ms)
+        await asyncio.sleep(LOOK_S * 4)

@@ -1,0 +1,73 @@
+"""The live view in the terminal: what happens, what became of it, and the figures below."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from agents.demo.equal import Comparison
+from agents.demo.stage import Stage
+from agents.demo.watch import Watch
+
+STYLES = {"created": "green", "adopted": "green", "updated": "cyan", "activated": "green", "deactivated": "yellow"}
+WIDE = 44
+
+
+def screen(stage: Stage, watch: Watch, chapter: str, now: Comparison) -> Group:
+    """One picture. `now`: both sides as they are at this moment."""
+    installation = stage.installation
+    top = Text.assemble(
+        ("Rosterbook demo", "bold"),
+        f"   gateway http://{installation.address('gateway')}   Kafka {installation.kafka}\n",
+        (
+            f"data {stage.data}   Zoho limit raised to {stage.vendors.calls_per_minute} calls a minute (really 100)\n",
+            "dim",
+        ),
+        ("\nNow: ", "bold"),
+        (chapter, "bold magenta"),
+    )
+    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
+    for column, style, right in (
+        ("time (UTC)", "dim", False),
+        ("who", "", False),
+        ("BambooHR says", "", False),
+        ("in Zoho Books", "", False),
+        ("fields", "dim", False),
+        ("ms", "", True),
+    ):
+        table.add_column(column, style=style, justify="right" if right else "left", no_wrap=True)
+    for seen in watch.latest:
+        person = stage.vendors.bamboohr.company.people.get(seen.employee)
+        name = f"{person.values.get('firstName')} {person.values.get('lastName')}" if person else "(deleted)"
+        table.add_row(
+            f"{seen.at:%H:%M:%S}",
+            name,
+            _cut(seen.event),
+            Text(seen.action, STYLES.get(seen.action, "dim")),
+            _cut(seen.changed),
+            f"{seen.latency_ms:.0f}",
+        )
+    percentiles = watch.percentiles()
+    open_ = now.missing + now.wrong
+    figures = Text.assemble(
+        (f"{now.employees}", "bold"),
+        " people   ",
+        (f"{now.contacts}", "bold"),
+        " contacts   ",
+        (f"{watch.events}", "bold"),
+        " events   ",
+        (f"{stage.vendors.zoho_calls}", "bold"),
+        " Zoho calls   latency p50 ",
+        (f"{percentiles['p50'] or 0:.0f} ms", "bold"),
+        ", p99 ",
+        (f"{percentiles['p99'] or 0:.0f} ms", "bold"),
+        "   ",
+        ("in step" if not open_ else f"{open_} still differ", "bold green" if not open_ else "bold yellow"),
+    )
+    return Group(top, table, figures, Text("Ctrl-C ends the demo.", "dim"))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDE else text[: WIDE - 1] + "…"

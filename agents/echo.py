@@ -1,0 +1,74 @@
+"""Listens to our own changelogs for rows that we did not write.
+
+A worker that was frozen in the middle of a fold may wake after its partition has a new owner, and its row may land in
+the changelog after the owner's newer one: the next recovery would then forget what the owner knew. So the owner reads
+its changelogs, and where a row of somebody else lands it writes its own again, behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from stream.telemetry import log
+from stream.topics import MAX_RECORD_BYTES
+
+logger = log("echo")
+
+RETRY_S = 0.5
+
+
+class Echo:
+    """Follows the changelogs of our partitions. heard: told topic, partition, offset and key of each row."""
+
+    def __init__(self, bootstrap: str, heard: Callable[[str, int, int, bytes], Awaitable[None]]) -> None:
+        self._bootstrap = bootstrap
+        self._heard = heard
+        self._task: asyncio.Task[None] | None = None
+
+    async def listen(self, positions: Mapping[tuple[str, int], int], failed: Callable[[BaseException], None]) -> None:
+        """Follow these changelog partitions, each from the given offset, instead of those before."""
+        await self.stop()
+        if positions:
+            following = {TopicPartition(*key): offset for key, offset in positions.items()}
+            self._task = asyncio.create_task(self._follow(following, failed), name="echo of the changelogs")
+
+    async def stop(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _follow(self, positions: dict[TopicPartition, int], failed: Callable[[BaseException], None]) -> None:
+        while True:
+            try:
+                await self._consume(positions)
+            except KafkaError as error:
+                logger.warning("echo.interrupted", error=type(error).__name__)
+            except Exception as error:  # whatever it is: unheard rows could be lost, so the worker must not go on
+                failed(error)
+                return
+            await asyncio.sleep(RETRY_S)
+
+    async def _consume(self, positions: dict[TopicPartition, int]) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=MAX_RECORD_BYTES,
+        )
+        try:
+            await consumer.start()
+            consumer.assign(list(positions))
+            for tp, offset in positions.items():
+                consumer.seek(tp, offset)
+            while True:
+                for tp, messages in (await consumer.getmany(timeout_ms=1000)).items():
+                    for message in messages:
+                        await self._heard(tp.topic, tp.partition, message.offset, message.key)
+                        positions[tp] = message.offset + 1
+        finally:
+            await consumer.stop()

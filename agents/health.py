@@ -1,0 +1,72 @@
+"""The worker's own page for machines: alive, ready, metrics, and whether it serves a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from aiohttp import web
+from prometheus_client.aiohttp import make_aiohttp_handler
+
+from stream.errors import SettingsError
+from stream.records import ConnectionId
+from stream.telemetry import REGISTRY
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Whether a worker does a connection's work; why not, or how it stands; when the settings it has were saved."""
+
+    serving: bool
+    reason: str
+    saved_at: datetime | None = None
+
+
+class Health:
+    """not_ready: why the worker is not ready, None when it is."""
+
+    def __init__(self, not_ready: Callable[[], str | None], serving: Callable[[ConnectionId], Serving]) -> None:
+        self._not_ready = not_ready
+        self._serving = serving
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int, address_file: Path) -> str:
+        """Listen; returns host:port and leaves it in `address_file`. Raises SettingsError when the port is taken."""
+        app = web.Application()
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", make_aiohttp_handler(registry=REGISTRY))
+        app.router.add_get("/connections/{connection}", self._connection)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise SettingsError(
+                f"Port {port} of {host} cannot be used ({error.strerror}): end the other program, or set "
+                "ROSTERBOOK_METRICS_PORT."
+            ) from error
+        bound = self._runner.addresses[0]
+        address = f"{bound[0]}:{bound[1]}"
+        address_file.parent.mkdir(parents=True, exist_ok=True)
+        address_file.write_text(address)
+        return address
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        reason = self._not_ready()
+        return web.json_response({"ready": reason is None, "reason": reason}, status=200 if reason is None else 503)
+
+    async def _connection(self, request: web.Request) -> web.Response:
+        found = self._serving(ConnectionId(request.match_info["connection"]))
+        saved_at = found.saved_at.isoformat() if found.saved_at else None
+        return web.json_response({"serving": found.serving, "reason": found.reason, "saved_at": saved_at})

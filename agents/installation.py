@@ -1,0 +1,182 @@
+"""Everything on one machine: embedded Kafka, topics, gateway and worker, supervised.
+
+Each part is restarted when it ends by itself, with backoff; a part that keeps ending takes the whole down, loudly. All
+processes end with this one, within five seconds, however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+
+from agents.child import Child
+from stream.clock import Clock, SystemClock
+from stream.errors import BrokerFailed, Fatal
+from stream.kafka.admin import admin, apply
+from stream.kafka.embedded import EmbeddedKafka
+from stream.settings import Settings
+from stream.telemetry import log
+from stream.vault.keyfile import load_vault
+
+logger = log("up")
+
+READY_S = 60.0
+CHILD_GRACE_S = 3.8
+KAFKA_GRACE_S = 0.9
+BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 0.5, 10.0
+GIVE_UP_AFTER, GIVE_UP_WITHIN_S = 6, 120.0
+"""So many ends of one part within so many seconds are not bad luck any more."""
+
+
+class Installation:
+    """`start` returns when all of it is ready; `failed` tells when it had to give up. Say is told what happens."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        say: Callable[[str], None],
+        environment: dict[str, str] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """environment: added to that of the gateway and the worker."""
+        self._settings = settings
+        self._say = say
+        self._clock = clock or SystemClock()
+        self._kafka = EmbeddedKafka(settings.data, settings.kafka_port)
+        self._logs = settings.data / "logs"
+        added = {"ROSTERBOOK_DATA": str(settings.data.absolute()), **(environment or {})}
+        self._children = [Child(command, logs=self._logs, environment=added) for command in ("gateway", "worker")]
+        self._watchers: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    @property
+    def kafka(self) -> str:
+        return self._kafka.bootstrap
+
+    @property
+    def logs(self) -> Path:
+        return self._logs
+
+    def processes(self) -> dict[str, int]:
+        """Name -> process id."""
+        return {"kafka": self._kafka.pid, **{child.name: child.pid for child in self._children}}
+
+    def address(self, part: str) -> str | None:
+        """Where the gateway or the worker listens, None while it does not."""
+        try:
+            return (self._settings.data / part / "address").read_text().strip() or None
+        except FileNotFoundError:
+            return None
+
+    async def start(self) -> None:
+        """Start all parts. Raises what keeps it from working, with nothing left running."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        settings = self._settings
+        self._logs.mkdir(parents=True, exist_ok=True)
+        await self._kafka.start()
+        load_vault(settings, create=True)
+        async with admin(self._kafka.bootstrap) as client:
+            await apply(client, settings.partitions, settings.replicas, settings.min_insync)
+        for part in ("gateway", "worker"):
+            (settings.data / part / "address").unlink(missing_ok=True)
+        for child in self._children:
+            await child.start()
+            self._watch(child.name, child.wait, child.start, child.last_words)
+        self._watch("kafka", self._kafka_ended, self._restart_kafka, self._kafka.reason)
+        await self._ready()
+
+    def _watch(
+        self,
+        name: str,
+        ended: Callable[[], Awaitable[str]],
+        start: Callable[[], Awaitable[None]],
+        why: Callable[[], str],
+    ) -> None:
+        self._watchers.append(asyncio.create_task(self._keep_running(name, ended, start, why), name=f"keep {name}"))
+
+    async def _keep_running(
+        self,
+        name: str,
+        ended: Callable[[], Awaitable[str]],
+        start: Callable[[], Awaitable[None]],
+        why: Callable[[], str],
+    ) -> None:
+        ends: list[float] = []
+        while True:
+            how = await ended()
+            if self._stopping:
+                return
+            now = self._clock.monotonic()
+            ends = [at for at in ends if now - at < GIVE_UP_WITHIN_S] + [now]
+            reason = why()
+            logger.error("up.part_ended", part=name, how=how, times=len(ends))
+            self._say(f"{name} ended ({how}): {reason}")
+            if len(ends) >= GIVE_UP_AFTER:
+                self._give_up(f"{name} ended {len(ends)} times in {GIVE_UP_WITHIN_S:g} s, last with {how}: {reason}")
+                return
+            await asyncio.sleep(min(BACKOFF_LONGEST_S, BACKOFF_FIRST_S * 2.0 ** (len(ends) - 1)))
+            try:
+                await start()
+            except Fatal as error:
+                self._give_up(error.message)
+                return
+            self._say(f"{name} runs again")
+
+    def _give_up(self, reason: str) -> None:
+        if not self.failed.done():
+            self.failed.set_result(reason)
+
+    async def _kafka_ended(self) -> str:
+        return f"exit code {await self._kafka.wait()}"
+
+    async def _restart_kafka(self) -> None:
+        reason = self._kafka.reason()
+        await self._kafka.stop()
+        try:
+            await self._kafka.start()
+        except BrokerFailed:
+            logger.error("up.kafka_not_restarted", reason=reason)
+            raise
+
+    async def _ready(self) -> None:
+        """Wait until gateway and worker say that they are ready."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
+            try:
+                async with asyncio.timeout(READY_S):
+                    for part in ("gateway", "worker"):
+                        while not await self._is_ready(http, part):
+                            if self.failed.done():
+                                raise Fatal(self.failed.result())
+                            await asyncio.sleep(0.05)
+            except TimeoutError:
+                raise Fatal(f"Not ready within {READY_S:g} s: the files in {self._logs} say why.") from None
+
+    async def _is_ready(self, http: aiohttp.ClientSession, part: str) -> bool:
+        if (address := self.address(part)) is None:
+            return False
+        try:
+            async with http.get(f"http://{address}/readyz") as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def stop(self) -> None:
+        """End all parts, Kafka last, so that what the worker still learns is kept. May be called again."""
+        self._stopping = True
+        self._kafka.mark_ending()
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        await asyncio.gather(*(child.stop(CHILD_GRACE_S) for child in self._children))
+        await self._kafka.stop(KAFKA_GRACE_S)

@@ -1,0 +1,51 @@
+"""Roster: fold snapshots into the email-keyed table, and say which contacts must change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import faust
+from faust.types import StreamT, TopicT
+
+from agents.folding import Folding
+from agents.tables import Rows
+from stream.core import roster as core
+from stream.core.rows import Address, Person
+from stream.records import ConnectionId, EmployeeSnapshot, Mapping
+from stream.telemetry import UNCLEAR_PEOPLE, log
+from stream.topics import EMPLOYEES
+
+logger = log("roster")
+
+
+def roster(
+    app: faust.App,
+    folding: Folding,
+    topic: TopicT,
+    people: Rows[Person],
+    addresses: Rows[Address],
+    mapping_of: Callable[[ConnectionId], Mapping],
+) -> None:
+    """Register the agent of `employees`. It also settles the readings that `people` wants."""
+
+    @app.agent(topic, isolated_partitions=True, name="roster")
+    async def keep_roster(stream: StreamT[bytes]) -> None:
+        async for step in folding.steps(stream, EMPLOYEES):
+            snapshot = cast(EmployeeSnapshot, step.record)
+            result = core.fold(
+                snapshot,
+                step.position,
+                mapping_of(snapshot.connection),
+                step.reader(people, Person),
+                step.reader(addresses, Address),
+            )
+            if result.unclear is not None:
+                UNCLEAR_PEOPLE.labels(snapshot.connection, result.unclear).inc()
+                logger.warning(
+                    "roster.unclear",
+                    connection=snapshot.connection,
+                    employee=snapshot.employee,
+                    reason=result.unclear,
+                )
+            await step.commit(result.upserts, [(people, result.people), (addresses, result.addresses)])
