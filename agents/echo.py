@@ -19,6 +19,8 @@ from stream.topics import MAX_RECORD_BYTES
 logger = log("echo")
 
 RETRY_S = 0.5
+GATHER_BYTES = 64 * 1024
+"""Half a second later is soon enough, and a fetch for each row would cost more than the fold did."""
 
 
 class Echo:
@@ -59,6 +61,8 @@ class Echo:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=MAX_RECORD_BYTES,
+            fetch_min_bytes=GATHER_BYTES,
+            fetch_max_wait_ms=500,
         )
         try:
             await consumer.start()
