@@ -30,6 +30,8 @@ def parsed(body: bytes, content_type: str | None, content_encoding: str | None) 
     """The content. No content type means JSON. Raises UndecodableRecord."""
     if content_encoding:
         body = _unpacked(body, content_encoding.strip().lower())
+    if content_type == "application/json":
+        return _json(body, "")
     media, _, parameters = (content_type or "application/json").partition(";")
     media = media.strip().lower()
     if media in ("application/json", "text/json") or media.endswith("+json"):

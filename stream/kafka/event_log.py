@@ -22,6 +22,8 @@ from stream.topics import HR_EVENTS, MAX_RECORD_BYTES, TABLES, TOPIC_OF, TOPICS,
 OVERHEAD = 64 * 1024
 """Room for the frames around the largest record."""
 
+_APPENDED = {topic.name: APPENDS.labels(topic.name) for topic in TOPICS}
+
 
 class EventLog:
     """An idempotent producer that knows our topics.
@@ -133,7 +135,13 @@ class EventLog:
 
         partition: for a record that must lie beside another one although its connection is not known for sure.
         """
-        return (await self.append_all([record], deadline=deadline, partition=partition))[0]
+        deadline = self._deadline if deadline is None else deadline
+        try:
+            async with asyncio.timeout(deadline):
+                confirmed = await (await self._send(record, partition))
+        except (KafkaError, TimeoutError) as error:
+            raise _unconfirmed(deadline, error) from error
+        return self._position(confirmed)
 
     async def append_all(
         self, records: Sequence[AnyRecord], *, deadline: float | None = None, partition: int | None = None
@@ -145,15 +153,15 @@ class EventLog:
                 pending = [await self._send(record, partition) for record in records]
                 metadata = await asyncio.gather(*pending)
         except (KafkaError, TimeoutError) as error:
-            raise LogUnavailable(
-                f"Kafka did not confirm an append within {deadline:g} s ({type(error).__name__})."
-            ) from error
-        for record in records:
-            APPENDS.labels(TOPIC_OF[type(record)].name).inc()
-        return [
-            LogPosition(topic=m.topic, topic_id=self._topic_ids[m.topic], partition=m.partition, offset=m.offset)
-            for m in metadata
-        ]
+            raise _unconfirmed(deadline, error) from error
+        return [self._position(confirmed) for confirmed in metadata]
+
+    def _position(self, confirmed: Any) -> LogPosition:
+        topic = confirmed.topic
+        _APPENDED[topic].inc()
+        return LogPosition(
+            topic=topic, topic_id=self._topic_ids[topic], partition=confirmed.partition, offset=confirmed.offset
+        )
 
     async def _send(self, record: AnyRecord, partition: int | None) -> asyncio.Future[Any]:
         if self._producer is None:
@@ -192,6 +200,10 @@ class EventLog:
         """Write a tombstone for the record's key on its compacted topic."""
         topic = TOPIC_OF[type(record)]
         await self.put(topic.name, self.partition_of(record.connection), [(topic.key_of(record), None)])
+
+
+def _unconfirmed(deadline: float, error: Exception) -> LogUnavailable:
+    return LogUnavailable(f"Kafka did not confirm an append within {deadline:g} s ({type(error).__name__}).")
 
 
 def _drop_pending(producer: AIOKafkaProducer) -> None:

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from stream.codec import decode
 from stream.errors import LogUnavailable, RecordRefused
 from stream.kafka.address import Bootstrap, address_of
+from stream.kafka.cancellation import only_our_cancellation
 from stream.records import AnyRecord
 from stream.telemetry import log
 from stream.topics import MAX_RECORD_BYTES, Topic
@@ -79,9 +80,10 @@ class CompactedView:
     async def _ends(self) -> dict[TopicPartition, int]:
         while True:
             if self._consumer is not None and self._positions:
-                with suppress(KafkaError, OSError, TimeoutError):
+                with suppress(KafkaError, OSError, TimeoutError, LogUnavailable):
                     async with asyncio.timeout(ENDS_S):
-                        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(self._positions))
+                        with only_our_cancellation():
+                            ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(self._positions))
                     return ends
             await asyncio.sleep(READ_AGAIN_S)
 
@@ -93,7 +95,8 @@ class CompactedView:
     async def _follow(self) -> None:
         while True:
             try:
-                await self._consume(address_of(self._bootstrap))
+                with only_our_cancellation():
+                    await self._consume(address_of(self._bootstrap))
             except (KafkaError, OSError, TimeoutError, LogUnavailable) as error:
                 if not self._told:
                     logger.warning("view.interrupted", topic=self._topic.name, error=type(error).__name__)

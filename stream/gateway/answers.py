@@ -1,0 +1,52 @@
+"""Every answer that a delivery can get.
+
+BambooHR repeats a delivery after a 5xx and never after a 4xx, so a 4xx is only for what no repetition can mend. The
+texts say nothing about why a signature is not accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+from aiohttp import web
+
+RETRY_AFTER_S = 5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """result: label of the metric. text: what the caller reads, an error where the status is one.
+
+    closes: the rest of the request is not waited for.
+    """
+
+    result: str
+    status: int
+    text: str
+    closes: bool = False
+
+    def response(self) -> web.Response:
+        response = json_response(self.status, {"error" if self.status >= 400 else "result": self.text})
+        if self.status == 503:
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        if self.closes:
+            response.force_close()
+        return response
+
+
+def json_response(status: int, content: object, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(content), content_type="application/json", headers=headers)
+
+
+ACCEPTED = Answer("accepted", 200, "accepted")
+DEAD_LETTERED = Answer("dead_lettered", 200, "kept")
+IGNORED = Answer("ignored", 200, "ignored")
+UNAUTHORIZED = Answer("unauthorized", 401, "The signature or its timestamp is not accepted.")
+UNKNOWN_CONNECTION = Answer("unknown_connection", 404, "There is no such connection.")
+TOO_LARGE = Answer("too_large", 413, "The body is over 1 MiB.")
+NOT_LOADED = Answer("not_loaded", 503, "The connections are not loaded yet.")
+KEY_UNREADABLE = Answer("key_unreadable", 503, "The connection cannot be used at the moment.")
+LOG_UNAVAILABLE = Answer("log_unavailable", 503, "The log does not take it at the moment.")
+BODY_INCOMPLETE = Answer("body_incomplete", 503, "The body did not arrive whole in time.", closes=True)

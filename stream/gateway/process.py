@@ -1,0 +1,119 @@
+"""The gateway as a process: binds, connects in the background, and ends in time when told to.
+
+It serves from the first moment on, with or without Kafka: until the log and the connections are there, deliveries get
+503 and BambooHR repeats them. While it serves, `gateway/address` in the data folder tells where.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+
+from aiohttp import web
+
+from stream.clock import Clock, SystemClock
+from stream.errors import SettingsError
+from stream.gateway.app import Gateway
+from stream.gateway.keys import OpenKey
+from stream.gateway.uplink import Uplink
+from stream.kafka.address import Bootstrap
+from stream.kafka.event_log import EventLog
+from stream.kafka.view import CompactedView
+from stream.settings import Settings
+from stream.telemetry import log
+from stream.topics import CONNECTIONS
+
+logger = log("gateway")
+
+REQUESTS_END_S = 2.5
+LOG_ENDS_S = 0.4
+VIEW_ENDS_S = 0.4
+"""What each part may take of the 4 s in which the process ends."""
+LINGER_S = 2.0
+"""How long the rest of a body that nobody wants is read, so that its sender gets to read the answer."""
+
+
+async def serve(
+    settings: Settings, bootstrap: Bootstrap, open_key: OpenKey, stop: asyncio.Event, clock: Clock | None = None
+) -> None:
+    """Serve until `stop` is set; then requests under way get their answer, if the log confirms them soon.
+
+    Raises SettingsError when the port or the data folder cannot be used.
+    """
+    clock = clock or SystemClock()
+    event_log = EventLog(bootstrap)
+    connections = CompactedView(bootstrap, CONNECTIONS)
+    gateway = Gateway(settings, event_log, connections, open_key, clock)
+    uplink = Uplink(event_log, gateway.appends, clock, settings.min_insync)
+    async with _followed(connections), _connected(event_log, uplink) as running, _bound(settings, gateway.app()):
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
+        finally:
+            stopping.cancel()
+
+
+@asynccontextmanager
+async def _bound(settings: Settings, app: web.Application) -> AsyncIterator[None]:
+    runner = web.AppRunner(
+        app, access_log=None, auto_decompress=False, shutdown_timeout=REQUESTS_END_S, lingering_time=LINGER_S
+    )
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, settings.gateway_host, settings.gateway_port).start()
+        except OSError as error:
+            raise SettingsError(
+                f"Port {settings.gateway_port} of {settings.gateway_host} cannot be used ({error.strerror}): "
+                "end the other program, or set ROSTERBOOK_GATEWAY_PORT."
+            ) from None
+        host, port = runner.addresses[0][:2]
+        with _told(settings.data / "gateway" / "address", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"):
+            yield
+    finally:
+        await runner.cleanup()
+
+
+@contextmanager
+def _told(file: Path, address: str) -> Iterator[None]:
+    """The file with the address, while we serve; a gateway that has replaced us keeps its own."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(f".{os.getpid()}")
+    part.write_text(f"{address}\n")
+    part.replace(file)
+    logger.info("gateway.serving", address=address)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if file.read_text().strip() == address:
+                file.unlink()
+
+
+@asynccontextmanager
+async def _followed(connections: CompactedView) -> AsyncIterator[None]:
+    await connections.start()
+    try:
+        yield
+    finally:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(VIEW_ENDS_S):
+                await connections.stop()
+
+
+@asynccontextmanager
+async def _connected(event_log: EventLog, uplink: Uplink) -> AsyncIterator[asyncio.Task[None]]:
+    running = asyncio.create_task(uplink.run(), name="gateway uplink")
+    try:
+        yield running
+    finally:
+        running.cancel()
+        await asyncio.wait({running}, timeout=LOG_ENDS_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOG_ENDS_S):
+                await event_log.stop(grace=LOG_ENDS_S / 2)

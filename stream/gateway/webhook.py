@@ -1,0 +1,187 @@
+"""One delivery, from the request to the answer: `POST /webhooks/bamboohr/{connection}`.
+
+The signature is checked over the raw bytes, then the delivery is understood and appended, and only a confirmed append
+is answered 200. What is signed but cannot be understood is kept as a dead letter, since a refusal would lose it for
+good. A 404 or 401 is given only when the connections, read to their end after the request came, still call for it:
+somebody may just have added the connection or changed its key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aiohttp import hdrs, web
+from prometheus_client import Counter
+
+from stream.bamboohr.payloads import Notice, understand
+from stream.bamboohr.signature import SIGNATURE, TIMESTAMP, is_of_our_time, is_signed
+from stream.clock import Clock
+from stream.errors import LogUnavailable, RecordRefused
+from stream.gateway import answers
+from stream.gateway.answers import Answer
+from stream.gateway.appends import Appends
+from stream.gateway.body import BodyIncomplete, BodyTooLarge, read_body
+from stream.gateway.keys import Keys
+from stream.kafka.event_log import EventLog
+from stream.kafka.view import CompactedView
+from stream.records import Connection, ConnectionId, DeadLetter, HrEvent
+from stream.telemetry import DEAD_LETTERED, WEBHOOKS, log
+
+logger = log("gateway")
+
+APPEND_S = 4.0
+READ_TO_END_S = 3.0
+KEPT_HEADERS = (SIGNATURE, TIMESTAMP, hdrs.CONTENT_TYPE, hdrs.CONTENT_ENCODING)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A request as far as it matters. headers: of KEPT_HEADERS those that came, as text that can be kept."""
+
+    body: bytes
+    headers: dict[str, str]
+    received_at: datetime
+
+
+class Webhooks:
+    """Receives deliveries for all connections."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        connections: CompactedView,
+        keys: Keys,
+        appends: Appends,
+        clock: Clock,
+        max_age: timedelta,
+    ) -> None:
+        self._log = log
+        self._connections = connections
+        self._keys = keys
+        self._appends = appends
+        self._clock = clock
+        self._max_age = max_age
+        self._counters: dict[tuple[str, str], Counter] = {}
+
+    async def receive(self, request: web.Request) -> web.Response:
+        connection = ConnectionId(request.match_info["connection"])
+        answer = await self._answer(connection, request)
+        self._count(connection if self._connection(connection) is not None else "unknown", answer.result)
+        return answer.response()
+
+    def _count(self, connection: str, result: str) -> None:
+        counter = self._counters.get((connection, result))
+        if counter is None:
+            counter = self._counters[connection, result] = WEBHOOKS.labels(connection, result)
+        counter.inc()
+
+    async def _answer(self, connection: ConnectionId, request: web.Request) -> Answer:
+        if not self._connections.loaded.is_set():
+            return answers.NOT_LOADED
+        try:
+            delivery = Delivery(await read_body(request), _kept(request), self._clock.now())
+        except BodyTooLarge:
+            return answers.TOO_LARGE
+        except BodyIncomplete:
+            return answers.BODY_INCOMPLETE
+        if self._refusal(connection, delivery) is not None:
+            try:
+                async with asyncio.timeout(READ_TO_END_S):
+                    await self._connections.read_to_end()
+            except TimeoutError:
+                return answers.NOT_LOADED
+            if (refusal := self._refusal(connection, delivery)) is not None:
+                return refusal
+        return await self._keep(connection, delivery)
+
+    def _connection(self, connection: ConnectionId) -> Connection | None:
+        record = self._connections.records.get(f"{connection}|settings")
+        return record if isinstance(record, Connection) and record.connection == connection else None
+
+    def _refusal(self, connection: ConnectionId, delivery: Delivery) -> Answer | None:
+        """Why the delivery is not taken, by the connections as they are known now."""
+        record = self._connection(connection)
+        if record is None:
+            return answers.UNKNOWN_CONNECTION
+        timestamp, signature = delivery.headers.get(TIMESTAMP), delivery.headers.get(SIGNATURE)
+        if timestamp is None or signature is None:
+            return answers.UNAUTHORIZED
+        if not (keys := self._keys.of(record)):
+            return answers.KEY_UNREADABLE
+        if not is_signed(keys, delivery.body, timestamp, signature):
+            return answers.UNAUTHORIZED
+        if not is_of_our_time(timestamp, delivery.received_at, self._max_age):
+            return answers.UNAUTHORIZED
+        return None
+
+    async def _keep(self, connection: ConnectionId, delivery: Delivery) -> Answer:
+        try:
+            headers = delivery.headers
+            notice = understand(delivery.body, headers.get(hdrs.CONTENT_TYPE), headers.get(hdrs.CONTENT_ENCODING))
+        except RecordRefused as error:
+            return await self._append([_dead_letter(connection, delivery, error)], answers.DEAD_LETTERED)
+        if not notice.employees:
+            return answers.IGNORED
+        records: list[HrEvent | DeadLetter] = [_event(connection, delivery, notice)]
+        if notice.refused is not None:
+            records.append(_dead_letter(connection, delivery, RecordRefused(notice.refused)))
+        try:
+            return await self._append(records, answers.ACCEPTED)
+        except RecordRefused as error:  # its names of fields are longer than a record may be
+            return await self._append([_dead_letter(connection, delivery, error)], answers.DEAD_LETTERED)
+
+    async def _append(self, records: list[HrEvent | DeadLetter], answer: Answer) -> Answer:
+        began = self._appends.began()
+        try:
+            if len(records) == 1:
+                await self._log.append(records[0], deadline=APPEND_S)
+            else:
+                await self._log.append_all(records, deadline=APPEND_S)
+        except LogUnavailable as error:
+            self._appends.failed(began, error.message)
+            return answers.LOG_UNAVAILABLE
+        self._appends.succeeded()
+        for record in records:
+            if isinstance(record, DeadLetter):
+                DEAD_LETTERED.labels("gateway").inc()
+                logger.warning("gateway.dead_lettered", connection=record.connection, reason=record.message)
+        return answer
+
+
+def _kept(request: web.Request) -> dict[str, str]:
+    """The headers that are kept. Bytes that are no UTF-8 become `?`; no signature that is right has any."""
+    return {
+        name: value if value.isascii() else value.encode("utf-8", "replace").decode()
+        for name in KEPT_HEADERS
+        if (value := request.headers.get(name)) is not None
+    }
+
+
+def _event(connection: ConnectionId, delivery: Delivery, notice: Notice) -> HrEvent:
+    return HrEvent(
+        connection=connection,
+        employees=notice.employees,
+        kind="webhook",
+        changed_fields=notice.changed_fields,
+        occurred_at=notice.occurred_at,
+        received_at=delivery.received_at,
+        digest=hashlib.sha256(delivery.body).hexdigest(),
+        raw=b64encode(delivery.body).decode("ascii"),
+        headers=delivery.headers,
+    )
+
+
+def _dead_letter(connection: ConnectionId, delivery: Delivery, error: RecordRefused) -> DeadLetter:
+    return DeadLetter(
+        connection=connection,
+        stage="gateway",
+        error=type(error).__name__,
+        message=error.message,
+        payload=b64encode(delivery.body).decode("ascii"),
+        headers=delivery.headers,
+        at=delivery.received_at,
+    )
