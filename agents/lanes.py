@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import aiohttp
 
@@ -75,6 +76,7 @@ class Lanes:
     _served: dict[ConnectionId, _Served] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _ledgers: dict[tuple[ConnectionId, str], QuotaLedger] = field(default_factory=dict)
 
     async def open(self, partition: Partition) -> None:
         """Wait until the partition has caught up and the views are whole, then open its lanes."""
@@ -94,10 +96,11 @@ class Lanes:
         going = set(numbers)
         for number in going:
             self._open.pop(number, None)
-        served = [one for one in self._served.values() if one.partition.number in going]
-        await asyncio.gather(*(lane.close() for one in served for lane in one.lanes))
-        for one in served:
-            self._served.pop(one.record.connection, None)
+        async with self._one:  # a change of settings under way opens lanes too
+            served = [one for one in self._served.values() if one.partition.number in going]
+            await asyncio.gather(*(lane.close() for one in served for lane in one.lanes))
+            for one in served:
+                self._served.pop(one.record.connection, None)
 
     def connection_changed(self, key: str, record: AnyRecord | None) -> None:
         """The settings of a connection were written, or are gone."""
@@ -115,7 +118,7 @@ class Lanes:
 
     async def _change(self, partition: Partition, connection: ConnectionId, record: Connection | None) -> None:
         async with self._one:
-            if partition.closed:
+            if self._open.get(partition.number) is not partition:
                 return
             if (before := self._served.pop(connection, None)) is not None:
                 await asyncio.gather(*(lane.close() for lane in before.lanes))
@@ -153,16 +156,19 @@ class Lanes:
         if record.mode == "paused":
             return
         try:
-            self._open_people(served)
-            self._open_contacts(served)
+            self._attach_people(served)
+            self._attach_contacts(served)
         except RosterbookError as error:
-            served.reason = error.message
-            logger.error("lanes.not_opened", connection=record.connection, reason=error.message, **error.context)
+            served.reason, served.people, served.contacts = error.message, None, None
+            context = {**error.context, "connection": record.connection}
+            logger.error("lanes.not_opened", reason=error.message, **context)
             return
         await self._scan(served)
+        for lane in served.lanes:
+            lane.open()
 
     async def _scan(self, served: _Served) -> None:
-        """Tell the lanes of every row: debts of a former life, and which contact is bound to which key."""
+        """Tell the lanes of every row before they pay any: debts, and which contact is bound to which key."""
         prefix = f"{served.record.connection}/"
         for table, lane in ((self.people, served.people), (self.contacts, served.contacts)):
             assert lane is not None
@@ -171,18 +177,25 @@ class Lanes:
                 if count % SCAN_PAUSE == 0:
                     await asyncio.sleep(0)
 
-    def _lane(self, served: _Served, api: str, quota: Quota) -> Lane:
+    def _lane(self, served: _Served, api: Literal["bamboohr", "zoho"], quota: Quota) -> Lane:
         return Lane(
             served.record.connection,
-            "bamboohr" if api == "bamboohr" else "zoho",
-            ledger=QuotaLedger(quota, self.clock),
+            api,
+            ledger=self._ledger(served.record.connection, api, quota),
             fence=self.fence,
             clock=self.clock,
             append=self.log.append,
             crashed=self.crashed,
         )
 
-    def _open_people(self, served: _Served) -> None:
+    def _ledger(self, connection: ConnectionId, api: str, quota: Quota) -> QuotaLedger:
+        """The calls of a connection count on when its settings change or its partition comes back."""
+        ledger = self._ledgers.get((connection, api))
+        if ledger is None or ledger.quota != quota:
+            ledger = self._ledgers[connection, api] = QuotaLedger(quota, self.clock)
+        return ledger
+
+    def _attach_people(self, served: _Served) -> None:
         record, number = served.record, served.partition.number
         connection = record.connection
         api_key = self.vault.open(record.bamboohr.api_key, connection=connection, purpose="bamboohr.api_key")
@@ -196,7 +209,7 @@ class Lanes:
             clock=self.clock,
         )
         topic_id = self.log.topic_id(HR_EVENTS.name)
-        lane.open(
+        lane.attach(
             ReadPeople(
                 connection,
                 client,
@@ -211,7 +224,7 @@ class Lanes:
         )
         served.people = lane
 
-    def _open_contacts(self, served: _Served) -> None:
+    def _attach_contacts(self, served: _Served) -> None:
         record, number = served.record, served.partition.number
         connection, zoho = record.connection, record.zoho
         lane = self._lane(served, "zoho", Quota(per_minute=zoho.calls_per_minute, in_flight=zoho.calls_in_flight))
@@ -224,7 +237,7 @@ class Lanes:
             deadline=self.settings.call_deadline,
             clock=self.clock,
         )
-        lane.open(
+        lane.attach(
             KeepContacts(
                 connection,
                 client,

@@ -17,6 +17,7 @@ class DueQueue:
         self._later: list[tuple[float, int, str, int]] = []
         self._ticket = itertools.count()
         self._tickets: dict[str, int] = {}
+        self._places: dict[str, tuple[int, float]] = {}
 
     def __contains__(self, key: str) -> bool:
         return key in self._tickets
@@ -25,17 +26,22 @@ class DueQueue:
         return len(self._tickets)
 
     def add(self, key: str, priority: int, now: float, *, at: float | None = None) -> None:
-        """Due now, or at a later moment. A key that is in already keeps its place."""
+        """Due now, or at a later moment. A key that is in keeps its moment; it may move to a more urgent class."""
+        since = now if at is None else max(at, now)
         if key in self._tickets:
-            return
+            known, since = self._places[key]
+            if known <= priority:
+                return
+        self._places[key] = priority, since
         ticket = self._tickets[key] = next(self._ticket)
-        if at is not None and at > now:
-            heapq.heappush(self._later, (at, ticket, key, priority))
+        if since > now:
+            heapq.heappush(self._later, (since, ticket, key, priority))
         else:
-            heapq.heappush(self._due[priority], (now, ticket, key))
+            heapq.heappush(self._due[priority], (since, ticket, key))
 
     def remove(self, key: str) -> None:
         self._tickets.pop(key, None)
+        self._places.pop(key, None)
 
     def next(self, now: float) -> str | None:
         """Take out the key that is next, None when nothing is due."""
@@ -49,7 +55,7 @@ class DueQueue:
         if best is None:
             return None
         _, _, key = heapq.heappop(best)
-        del self._tickets[key]
+        self.remove(key)
         return key
 
     def ripe_at(self, now: float) -> float | None:

@@ -101,17 +101,25 @@ class Lane:
         self._failures = 0
         self._paused_until = 0.0
         self._closing = False
+        self._waiting: set[asyncio.Task[None] | None] = set()
         self._wake = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
         self._work: Work | None = None
 
-    def open(self, work: Work) -> None:
-        """Start paying. Keys that owe something are told by `notice`, before or after."""
+    def attach(self, work: Work) -> None:
+        """Take the work. From here on `notice` may tell of keys; nothing is paid before `open`."""
         self._work = work
+
+    def open(self, work: Work | None = None) -> None:
+        """Start paying. work: attached first, where that has not been done."""
+        if work is not None:
+            self.attach(work)
         self._runner = asyncio.create_task(self._run(), name=f"lane {self.connection} {self.api}")
 
     async def close(self) -> None:
-        """Take no new work, give calls in flight the grace to end, cut off the rest. May be called again."""
+        """Take no new work and give calls in flight the grace to end; cut off the rest, and at once what only waits for
+        its turn. May be called again.
+        """
         self._closing = True
         if self._runner is not None:
             self._runner.cancel()
@@ -119,6 +127,9 @@ class Lane:
             self._runner = None
         if self._paying:
             tasks = list(self._paying.values())
+            for task in self._waiting.intersection(tasks):
+                if task is not None:
+                    task.cancel()
             _, late = await asyncio.wait(tasks, timeout=self._policy.close_grace)
             for task in late:
                 task.cancel()
@@ -147,7 +158,7 @@ class Lane:
         if row is None or not row.owed:
             self._queue.remove(key)
             self._tries.pop(key, None)
-        elif key not in self._queue:
+        else:
             self._queue.add(key, row.priority, self._clock.monotonic())
             self._wake.set()
         DEBTS.labels(self.connection, self.api).set(self.debts)
@@ -160,12 +171,25 @@ class Lane:
         """
         if self._closing:
             raise LaneClosed(operation)
-        async with self._ledger.call():
-            if changes:
-                await self._fence.wait_open()
-            if self._closing:
-                raise LaneClosed(operation)
-            yield
+        task = asyncio.current_task()
+        self._waiting.add(task)
+        try:
+            async with self._ledger.call(self._fence.wait_open if changes else None):
+                self._waiting.discard(task)
+                if self._closing:
+                    raise LaneClosed(operation)
+                yield
+        finally:
+            self._waiting.discard(task)
+
+    @asynccontextmanager
+    async def admit_token(self, operation: str, changes: bool) -> AsyncIterator[None]:
+        """The same for token requests: they are fenced, but take nothing of the organization's quota."""
+        if changes:
+            await self._fence.wait_open()
+        if self._closing:
+            raise LaneClosed(operation)
+        yield
 
     async def _run(self) -> None:
         while True:
@@ -208,7 +232,7 @@ class Lane:
             self._tries.pop(key, None)
             if position is not None:
                 self._unfolded[key] = position
-            await self._works()
+                await self._works()
         finally:
             self._paying.pop(key, None)
             self._wake.set()
@@ -229,7 +253,8 @@ class Lane:
             return error.retry_after or self._policy.backoff_first
         tries = self._tries[key] = self._tries.get(key, 0) + 1
         connection_wide = isinstance(error, RateLimited | Unavailable)
-        self._failures += connection_wide
+        # Calls that were under way together fail together: that is one failure of the connection.
+        self._failures += connection_wide and self._clock.monotonic() >= self._paused_until
         longest = self._policy.backoff_longest
         doubled = self._policy.backoff_first * 2.0 ** min(max(tries, self._failures) - 1, 16)
         wait = min(longest, doubled)

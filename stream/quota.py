@@ -1,20 +1,20 @@
 """How many calls one organization may get: a policy, and the ledger of the calls that were made.
 
 A sliding log, evenly paced after the first few, never a bucket that could burst: in no 60 seconds are more calls begun
-than the policy says. The window is a second longer than a minute, since a call may arrive later than it was sent.
+than the policy says. The window is a little longer than a minute, since a call may arrive later than it was sent.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from stream.clock import Clock
 
-WINDOW_S = 61.0
+WINDOW_S = 60.6
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Quota:
 
     per_minute: int
     in_flight: int
-    burst: int = 10
+    burst: int = 5
 
     @property
     def pace_s(self) -> float:
@@ -33,25 +33,31 @@ class Quota:
 class QuotaLedger:
     """The calls of one organization, whoever makes them.
 
-    What an earlier owner did in the last minute is unknown, so the first minute is paced as if it had used all of it.
+    What an earlier owner did in the last minute is unknown, so the first minute is paced as if it had used all of it,
+    and begins late by as many calls as it may have made at once.
     """
 
     def __init__(self, quota: Quota, clock: Clock) -> None:
         self.quota = quota
         self._clock = clock
         self._begun: deque[float] = deque(maxlen=quota.per_minute)
-        self._paced_until = clock.monotonic()
+        self._paced_until = clock.monotonic() + quota.burst * quota.pace_s
         self._strict_until = clock.monotonic() + WINDOW_S
         self._slots = asyncio.Semaphore(quota.in_flight)
         self._turn = asyncio.Lock()
 
     @asynccontextmanager
-    async def call(self) -> AsyncIterator[None]:
-        """Waits for a slot and a turn, in the order of asking; the slot is held while the body runs."""
+    async def call(self, ready: Callable[[], Awaitable[None]] | None = None) -> AsyncIterator[None]:
+        """Waits for a slot and a turn, in the order of asking; the slot is held while the body runs.
+
+        ready: waited for last, so that a call counts from when it is really begun and not from when it might have been.
+        """
         async with self._slots:
             async with self._turn:
                 while (wait := self._wait()) > 0:
                     await asyncio.sleep(wait)
+                if ready is not None:
+                    await ready()
                 self._begin()
             yield
 

@@ -9,6 +9,7 @@ from stream.records import ContactId, DesiredContact, Email
 
 NAME_MAX = 100
 """first_name and last_name (Zoho Books API, contacts)."""
+CONTACT_NAME_MAX = 200
 EMAIL_MAX = 100
 PERSON_FIELD_MAX = 50
 """designation and department: Zoho's documents disagree (50 or 100), so the smaller one holds."""
@@ -85,7 +86,10 @@ class Writes:
 def display_names(first: str | None, last: str | None, employee: str) -> tuple[str, ...]:
     """The contact names that a person may have, first choice first; the second where the organization has the first."""
     name = " ".join(part for part in ((first or "").strip(), (last or "").strip()) if part)
-    return (name, f"{name} ({employee})") if name else (f"Employee {employee}",)
+    if not name:
+        return (f"Employee {employee}",)
+    mark = f" ({employee})"
+    return name[:CONTACT_NAME_MAX], name[: CONTACT_NAME_MAX - len(mark)] + mark
 
 
 def body_to_create(desired: DesiredContact, employee: str, *, plain_name: bool = True) -> dict[str, Any]:
@@ -158,8 +162,11 @@ def adoptable(rows: list[ContactRow], desired: DesiredContact) -> ContactRow | N
 
 
 def renamed(body: dict[str, Any], desired: DesiredContact, employee: str) -> dict[str, Any]:
-    """The same update with the second choice of a name."""
-    return {**body, "contact_name": display_names(desired.first_name, desired.last_name, employee)[-1]}
+    """The same update with the second choice of a name; made of the names that it sends, where it sends the person."""
+    person: dict[str, Any] = next(iter(body.get("contact_persons", ())), {})
+    first = person.get("first_name", desired.first_name)
+    last = person.get("last_name", desired.last_name)
+    return {**body, "contact_name": display_names(first, last, employee)[-1]}
 
 
 def without_unknown_persons(actual: ActualContact) -> ActualContact:

@@ -45,7 +45,9 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
     debt: Debt = state.debt
     if outcome.settles is not None:
         debt = debt.settle(outcome.settles)
-    if outcome.parks is not None:
+    if outcome.parks is not None and outcome.action == "previewed":
+        debt = debt.preview(outcome.parks)
+    elif outcome.parks is not None:
         debt = debt.park(outcome.parks, outcome.reason or outcome.action)
     unresolved = state.unresolved
     if outcome.action == "attempting":

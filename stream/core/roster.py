@@ -1,19 +1,20 @@
 """Snapshots -> who claims which address, who holds it, and which contacts must change.
 
 The contact of an address stands for its holder: the one active person who claims it. Two active people on one address
-are held: nobody's contact is touched until one of them moves on. A contact belongs to a person by its key, which
-follows the person through changes of address; only when the holder has left does it pass to a new holder who has none.
+are held: nobody's contact is touched until one of them moves on, except that whoever has left is made inactive. A
+contact belongs to a person by its key, which follows the person through changes of address; only when the holder has
+left does it pass to a new holder who has none. Whoever moves to an address that is held still has the former one on the
+contact, and so keeps a lesser claim to it: it can be given up to the next one there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import assert_never
 
+from stream.core.claim import brought
 from stream.core.contact import email_key
-from stream.core.employment import Employment, employment
-from stream.core.mapping import desired_contact, filled, with_activity
+from stream.core.mapping import filled, with_activity
 from stream.core.rows import Address, Claim, Person, Standing
 from stream.records import (
     ContactKey,
@@ -80,6 +81,8 @@ class _Folding:
         self.addresses: dict[Email, Address] = {}
         self.targets: dict[EmployeeId, DesiredContact] = {}
         self.after: dict[EmployeeId, ContactKey] = {}
+        self.unsettled: list[Email] = []
+        self.took_over: set[EmployeeId] = set()
         self.minted = 0
 
     def person(self, employee: EmployeeId) -> Person:
@@ -111,72 +114,57 @@ class _Folding:
     def _claim(self, employee: EmployeeId) -> str | None:
         """Move the person's claim to where the reading puts it, and settle the addresses it left and reached."""
         before = self.person(employee).email
-        claim, email, problem = self._reading(before)
-        if claim is None:
-            return problem
-        touched: list[Email] = []
-        if before is not None and before != email:
-            old = self.address(before)
-            self.addresses[before] = old.model_copy(
-                update={"claims": {who: other for who, other in old.claims.items() if who != employee}}
-            )
-            touched.append(before)
-        if email is not None:
-            new = self.address(email)
-            self.addresses[email] = new.model_copy(update={"claims": {**new.claims, employee: claim}})
-            touched.append(email)
-            self.change(employee, email=email)
-        for address in touched:
-            self._settle(address)
-        return problem
+        former = None if before is None else self.address(before).claims.get(employee)
+        found = brought(self.snapshot, self.mapping, before, former)
+        if found.claim is not None and found.email is not None:
+            if before is not None and before != found.email:
+                self._withdraw(employee, before)
+            self._state(employee, found.email, found.claim)
+            self._linger(employee, found.email, found.claim)
+            self.change(employee, email=found.email)
+        while self.unsettled:
+            self._settle(self.unsettled.pop(0))
+        return found.problem
 
-    def _reading(self, before: Email | None) -> tuple[Claim | None, Email | None, str | None]:
-        """(what the person brings, the address it is for, what could not be decided)."""
-        if self.snapshot.state == "gone":
-            return self._departed(before), before, None
-        fields = self.snapshot.fields
-        kind: Employment = employment(fields, self.snapshot.read_at.date())
-        match kind:
-            case "unclear":
-                return None, before, "status is empty or withheld"
-            case "active":
-                standing: Standing = "active"
-            case "inactive" | "terminated" | "not started":
-                standing = "departed"
-            case _:
-                assert_never(kind)
-        desired = desired_contact(fields, self.mapping, active=standing == "active")
-        if desired.email is not None:
-            return Claim(standing=standing, desired=desired), email_key(desired.email), None
-        problem = "work email is withheld" if "workEmail" not in fields else "work email is empty or too long"
-        if before is None:
-            return None, None, problem
-        # An address that is withheld is still theirs; one that is empty is free for somebody else.
-        if standing == "active" and "workEmail" in fields:
-            standing = "unstated"
-        former = self.address(before).claims.get(self.snapshot.employee)
-        return Claim(standing=standing, desired=filled(desired, former.desired if former else None)), before, problem
+    def _state(self, employee: EmployeeId, email: Email, claim: Claim) -> None:
+        address = self.address(email)
+        self.addresses[email] = address.model_copy(update={"claims": {**address.claims, employee: claim}})
+        self._unsettle(email)
 
-    def _departed(self, before: Email | None) -> Claim | None:
-        """What somebody brings who is gone: the last that was known, no longer active."""
-        claim = None if before is None else self.address(before).claims.get(self.snapshot.employee)
-        if claim is None:
-            return None
-        desired = with_activity(claim.desired, self.mapping, active=False, email=claim.desired.email)
-        return Claim(standing="departed", desired=desired)
+    def _withdraw(self, employee: EmployeeId, email: Email) -> None:
+        address = self.address(email)
+        if employee in address.claims:
+            claims = {who: claim for who, claim in address.claims.items() if who != employee}
+            self.addresses[email] = address.model_copy(update={"claims": claims})
+            self._unsettle(email)
+
+    def _unsettle(self, email: Email) -> None:
+        if email not in self.unsettled:
+            self.unsettled.append(email)
+
+    def _linger(self, employee: EmployeeId, email: Email, claim: Claim) -> None:
+        """Keep a lesser claim to the address that the contact shows while the one that is stated is held."""
+        shown = self.person(employee).shown
+        former = email_key(shown.email) if shown is not None and shown.email else email
+        if shown is None or former == email:
+            return
+        if self.address(email).contested:
+            standing: Standing = "departed" if claim.standing == "departed" else "unstated"
+            desired = filled(claim.desired, shown).model_copy(update={"email": shown.email})
+            self._state(employee, former, Claim(standing=standing, desired=desired))
+        else:
+            self._withdraw(employee, former)
 
     def _settle(self, email: Email) -> None:
         """Decide who holds the address now, and what follows for everybody who claims it."""
         address = self.addresses[email]
-        active = [who for who, claim in address.claims.items() if claim.standing == "active"]
-        held = len(active) > 1
-        holder = address.holder if address.holder in address.claims else None
-        if len(active) == 1:
-            holder = active[0]
-        elif not active and holder is None and address.claims:
-            holder = min(address.claims, key=lambda who: (address.claims[who].standing != "unstated", len(who), who))
+        held = address.contested
+        holder = self._holder(address)
         self.addresses[email] = address.model_copy(update={"held": held, "holder": holder})
-        if held or holder is None:
+        if held:
+            self._deactivate_departed(address)
+            return
+        if holder is None:
             return
         if self.person(holder).contact_key is None:
             if address.claims[holder].standing != "active" and holder != self.snapshot.employee:
@@ -184,9 +172,53 @@ class _Folding:
             self._give_key(holder, address)
         for who, claim in address.claims.items():
             if who == holder:
-                self.targets[who] = claim.desired
+                if self.person(who).email == email:  # else: held elsewhere, and not touched
+                    self._target(who, claim.desired)
             elif self.person(who).contact_key is not None:
-                self._give_up_address(who, claim, holder)
+                self._give_up_address(who, claim, holder, email)
+
+    def _holder(self, address: Address) -> EmployeeId | None:
+        """The one active person; while several are held, or none is left, whoever held it goes on doing so."""
+        active = address.active
+        if len(active) == 1:
+            return active[0]
+        before = address.holder if address.holder in address.claims else None
+        if active or (before is not None and self.person(before).contact_key is not None):
+            return before
+
+        def rank(who: EmployeeId) -> tuple[bool, bool, bool, int, str]:
+            """A contact first, then who is still employed, then the one who was read just now."""
+            return (
+                self.person(who).contact_key is None,
+                address.claims[who].standing != "unstated",
+                who != self.snapshot.employee,
+                len(who),
+                who,
+            )
+
+        return min(address.claims, key=rank, default=None)
+
+    def _deactivate_departed(self, address: Address) -> None:
+        """A hold waits for those who are employed; other contacts become inactive, with the address that they show."""
+        for who, claim in address.claims.items():
+            shown = self.person(who).shown
+            if claim.standing == "departed" and shown is not None:
+                wish = filled(claim.desired, shown)
+                self.targets[who] = with_activity(wish, self.mapping, active=False, email=shown.email)
+
+    def _target(self, who: EmployeeId, desired: DesiredContact) -> None:
+        """The contact shall be so; an address that it gives up by that is nobody's reason to wait any more."""
+        shown = self.person(who).shown
+        self.targets[who] = desired
+        if shown is not None and shown.email and desired.email is not None:
+            former = email_key(shown.email)
+            if former != email_key(desired.email):
+                self._forget(who, former)
+
+    def _forget(self, who: EmployeeId, former: Email) -> None:
+        """The lesser claim goes with the address; the claim to the stated one stays."""
+        if former != self.person(who).email:
+            self._withdraw(who, former)
 
     def _give_key(self, holder: EmployeeId, address: Address) -> None:
         """The key of somebody who left this address passes on, with what its contact shows; else a new one is made."""
@@ -194,7 +226,11 @@ class _Folding:
             other = self.person(who)
             if who != holder and address.claims[who].standing == "departed" and other.contact_key is not None:
                 self.change(holder, contact_key=other.contact_key, shown=other.shown)
+                self.took_over.add(holder)
                 self.change(who, contact_key=None, shown=None)
+                self.targets.pop(who, None)
+                if other.shown is not None and other.shown.email:
+                    self._forget(who, email_key(other.shown.email))
                 return
         key = ContactKey(
             f"{self.position.topic_id[:12]}-{self.position.partition}-{self.position.offset}-{self.minted}"
@@ -202,14 +238,14 @@ class _Folding:
         self.minted += 1
         self.change(holder, contact_key=key)
 
-    def _give_up_address(self, who: EmployeeId, claim: Claim, holder: EmployeeId) -> None:
+    def _give_up_address(self, who: EmployeeId, claim: Claim, holder: EmployeeId, email: Email) -> None:
         """Another person holds the address now: this one's contact must let go of it before the holder's shows it."""
         person = self.person(who)
         assert person.contact_key is not None
-        self.targets[who] = with_activity(
-            filled(claim.desired, person.shown), self.mapping, active=claim.standing != "departed", email=""
-        )
-        self.after[holder] = person.contact_key
+        if person.shown is not None and email_key(person.shown.email or "") == email:
+            self.after[holder] = person.contact_key
+        wish = filled(claim.desired, person.shown)
+        self._target(who, with_activity(wish, self.mapping, active=claim.standing != "departed", email=""))
 
     def _upserts(self) -> Iterable[ContactUpsert]:
         snapshot = self.snapshot
@@ -221,7 +257,8 @@ class _Folding:
             assert person.contact_key is not None
             desired = filled(wish, person.shown)
             insists = snapshot.insists and who == snapshot.employee
-            if desired == person.shown and not insists:
+            # A contact that passes on must be known as the new person's, even if it shows the same.
+            if desired == person.shown and not insists and who not in self.took_over:
                 continue
             self.change(who, shown=desired)
             yield ContactUpsert(

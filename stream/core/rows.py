@@ -65,6 +65,15 @@ class Address(Row):
     held: bool = False
 
     @property
+    def active(self) -> list[EmployeeId]:
+        """Those who are employed and state this address."""
+        return [who for who, claim in self.claims.items() if claim.standing == "active"]
+
+    @property
+    def contested(self) -> bool:
+        return len(self.active) > 1
+
+    @property
     def desired(self) -> DesiredContact | None:
         """The contact that this address should have."""
         return self.claims[self.holder].desired if self.holder is not None and not self.held else None

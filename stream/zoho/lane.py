@@ -8,8 +8,10 @@ among the newest contacts, and what is found decides. So no contact is created t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal, Protocol
 
 from stream.clock import Clock
@@ -25,8 +27,9 @@ from stream.core.contact import (
     without_unknown_persons,
     writes,
 )
+from stream.core.debt import NOTHING
 from stream.core.rows import ContactState
-from stream.errors import AnswerLost, NotFound, RecordRefused, Retriable
+from stream.errors import AnswerLost, ConnectionTrouble, NotFound, RecordRefused, Retriable
 from stream.lane import LaneClosed, Owed, Waiting
 from stream.records import ConnectionId, ContactId, ContactKey, DesiredContact, LogPosition, OutcomeAction, SyncOutcome
 from stream.telemetry import OUTCOMES_TOTAL, log
@@ -63,13 +66,14 @@ class Contacts(Protocol):
 
 @dataclass
 class _Payment:
-    """One try at one debt: what it is for, and what it has come to so far."""
+    """One try at one debt: what it is for, and what it has come to so far. attempt: whose end is known by now."""
 
     key: ContactKey
     state: ContactState
     wanted: int
     fingerprint: str
-    attempt: int | None
+    attempt: int | None = None
+    contact: ContactId | None = None
     last: LogPosition | None = None
     calls: int = 0
     changes: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
@@ -109,6 +113,7 @@ class KeepContacts:
         self._unresolved_since: dict[ContactKey, tuple[int, float]] = {}
         self._not_applied: dict[ContactKey, int] = {}
         self._taken: dict[ContactKey, int] = {}
+        self._said: dict[ContactKey, LogPosition] = {}
 
     def look(self, key: str) -> Owed | None:
         state = self._state_of(ContactKey(key))
@@ -117,19 +122,20 @@ class KeepContacts:
         if state.contact_id is not None:
             self._bound[state.contact_id] = ContactKey(key)
         priority = JOINER if state.contact_id is None else EDIT if state.desired.active else LEAVER
-        return Owed(state.debt.owed, priority, state.folded)
+        return Owed(self._owes(state), priority, state.folded)
 
     async def pay(self, key: str) -> LogPosition | None:
         state = self._state_of(ContactKey(key))
-        if state is None or not state.debt.owed:
+        if state is None or not self._owes(state):
             return None
         payment = _Payment(
             key=ContactKey(key),
             state=state,
             wanted=state.debt.wanted,
             fingerprint=fingerprint(state.desired),
-            attempt=state.unresolved.offset if state.unresolved else None,
+            contact=state.contact_id,
         )
+        self._wait_for_fold(payment)
         if self._preview:
             await self._say(payment, "previewed", parks=payment.wanted, reason="the connection is in preview")
             return payment.last
@@ -137,7 +143,7 @@ class KeepContacts:
         try:
             await self._pay(payment)
         except NotFound as error:
-            raise Retriable("The contact vanished while it was being kept.", **error.context) from error
+            raise Retriable("The contact vanished while it was being kept: it is looked up again.") from error
         except RecordRefused as error:
             status = error.context.get("status")
             await self._say(
@@ -149,10 +155,20 @@ class KeepContacts:
             )
         return payment.last
 
+    def _owes(self, state: ContactState) -> bool:
+        return state.debt.unseen if self._preview else state.debt.owed
+
+    def _wait_for_fold(self, payment: _Payment) -> None:
+        """Raises Waiting while the row does not know all that was said of it, such as a write whose answer was lost."""
+        said = self._said.get(payment.key)
+        if said is not None and payment.state.folded.get(said.topic, NOTHING) < said.offset:
+            raise Waiting("What was said last is not folded yet.", retry_after=WAIT_S / 10)
+        self._said.pop(payment.key, None)
+
     def _wait_for_turn(self, payment: _Payment) -> None:
         """Raises Waiting while another contact must give up its address first, or a lost write has not settled."""
         after = payment.state.after
-        if after is not None and (other := self._state_of(after)) is not None and other.debt.owed:
+        if after is not None and self._may_show_an_address(after):
             raise Waiting("Another contact gives up its address first.", retry_after=WAIT_S / 10)
         unresolved = payment.state.unresolved
         if unresolved is None or self._not_applied.get(payment.key) == unresolved.offset:
@@ -165,6 +181,12 @@ class KeepContacts:
         if (left := since + self._settle_time - now) > 0:
             raise Waiting("A write whose answer was lost has not settled yet.", retry_after=left)
 
+    def _may_show_an_address(self, key: ContactKey) -> bool:
+        """Whether the contact has a change to come. One that was looked up in vain has nothing to give up."""
+        state = self._state_of(key)
+        exists = state is not None and (state.contact_id is not None or state.unresolved is not None)
+        return state is not None and exists and state.debt.owed and key not in self._taken
+
     async def _pay(self, payment: _Payment) -> None:
         state = payment.state
         known = state.contact_id is not None and state.applied == payment.fingerprint and state.unresolved is None
@@ -172,6 +194,7 @@ class KeepContacts:
             await self._finish(payment, "unchanged", state.contact_id)
             return
         actual, action = await self._find(payment)
+        payment.attempt = state.unresolved.offset if state.unresolved else None
         if actual is None:
             if not payment.desired.active or not payment.desired.email:
                 await self._finish(payment, "unchanged", None)  # who left, or has no address, needs no new contact
@@ -189,11 +212,9 @@ class KeepContacts:
         """The contact as it is now, and the outcome that binds it when it was not bound before."""
         contact = payment.state.contact_id
         if contact is not None:
-            try:
+            with suppress(NotFound):  # deleted by hand: looked for, and made anew where it is still wanted
                 return without_unknown_persons(await self._counted(payment, self._client.contact(contact))), None
-            except NotFound:
-                self._bound.pop(contact, None)
-        row = self._unbound(payment, await self._search(payment))
+        row = await self._search(payment)
         if row is None:
             return None, None
         self._bound[row.contact_id] = payment.key
@@ -206,34 +227,46 @@ class KeepContacts:
         ours = unresolved is not None and unresolved.operation == "create"
         return without_unknown_persons(actual), "created" if ours else "adopted"
 
-    async def _search(self, payment: _Payment) -> list[ContactRow]:
-        """Contacts with the person's address; after a lost create also with the address that it carried."""
+    async def _search(self, payment: _Payment) -> ContactRow | None:
+        """The contact with the person's address; after a lost create, first one with the address that it carried."""
         lost = payment.state.unresolved
-        lost = lost if lost is not None and lost.operation == "create" else None
-        addresses = dict.fromkeys(filter(None, (payment.desired.email, lost.email if lost else None)))
-        for email in addresses:
-            # Whether the filter minds letter case is not documented.
-            for spelling in dict.fromkeys((email, email.lower())):
-                if rows := await self._counted(payment, self._client.find_by_email(spelling)):
-                    return list(rows)
-            if lost and (rows := await self._counted(payment, self._client.newest(lost.at - CLOCK_SKEW, email=email))):
+        if lost is not None and lost.operation == "create" and lost.email:
+            rows = await self._with_address(payment, lost.email)
+            rows = rows or await self._counted(payment, self._client.newest(lost.at - CLOCK_SKEW, email=lost.email))
+            # One that is another key's by now stands in nobody's way: the address may have moved on since.
+            if (row := adoptable(self._free(payment, rows), payment.desired)) is not None:
+                return row
+            if lost.email == payment.desired.email:
+                return self._unbound(payment, rows)
+        rows = await self._with_address(payment, payment.desired.email) if payment.desired.email else []
+        return self._unbound(payment, rows)
+
+    async def _with_address(self, payment: _Payment, email: str) -> list[ContactRow]:
+        # Whether the filter minds letter case is not documented.
+        for spelling in dict.fromkeys((email, email.lower())):
+            if rows := await self._counted(payment, self._client.find_by_email(spelling)):
                 return list(rows)
         return []
 
+    def _free(self, payment: _Payment, rows: list[ContactRow]) -> list[ContactRow]:
+        return [row for row in rows if self._bound.get(row.contact_id, payment.key) == payment.key]
+
     def _unbound(self, payment: _Payment, rows: list[ContactRow]) -> ContactRow | None:
         """The row to adopt. Raises Waiting while what was found is another key's, _AddressTaken when it stays so."""
-        free = [row for row in rows if self._bound.get(row.contact_id, payment.key) == payment.key]
+        free = self._free(payment, rows)
         if free or not rows:
             self._taken.pop(payment.key, None)
             return adoptable(free, payment.desired)
         owners = [self._state_of(self._bound[row.contact_id]) for row in rows]
-        if not any(owner is not None and owner.debt.owed for owner in owners):
-            looks = self._taken[payment.key] = self._taken.get(payment.key, 0) + 1
-            if looks >= LOOKS_BEFORE_HOLD:
-                raise _AddressTaken("Another employee's contact shows this address: settle who holds it.")
-        raise Waiting("Another employee's contact still shows this address.", retry_after=WAIT_S)
+        settled = not any(owner is not None and owner.debt.owed for owner in owners)
+        looks = self._taken[payment.key] = self._taken.get(payment.key, 0) + settled
+        if looks < LOOKS_BEFORE_HOLD:
+            raise Waiting("Another employee's contact still shows this address.", retry_after=WAIT_S)
+        del self._taken[payment.key]
+        raise _AddressTaken("Another employee's contact shows this address: settle who holds it.")
 
-    async def _create(self, payment: _Payment) -> tuple[ActualContact, OutcomeAction]:
+    async def _create(self, payment: _Payment) -> tuple[ActualContact, OutcomeAction | None]:
+        """The new contact, and the outcome that is still to be said of it."""
         body = body_to_create(payment.desired, payment.state.employee)
         try:
             actual = await self._attempt(payment, "create", lambda: self._client.create(body))
@@ -244,8 +277,10 @@ class KeepContacts:
         payment.changes = {name: (None, value) for name, value in _shown(payment.desired).items()}
         if not shows(payment.desired, actual):
             logger.warning("zoho.fields_dropped", connection=self._connection, contact_key=payment.key)
-            # What the answer does not show is read back from the contact itself before it counts as written.
-            actual = await self._counted(payment, self._client.contact(actual.contact_id))
+            # What the answer does not show is read back from the contact itself before it counts as written. The id is
+            # said first: a contact without its address could not be found again.
+            await self._say(payment, "created", contact=actual.contact_id)
+            return without_unknown_persons(await self._counted(payment, self._client.contact(actual.contact_id))), None
         return without_unknown_persons(actual), "created"
 
     async def _write(self, payment: _Payment, actual: ActualContact, wanted: Writes) -> None:
@@ -266,8 +301,8 @@ class KeepContacts:
                 await self._attempt(payment, operation, call)
             except NameTaken:
                 assert body is not None
-                other = renamed(body, payment.desired, payment.state.employee)
-                await self._attempt(payment, operation, lambda other=other: self._client.update(contact, other))
+                second = partial(self._client.update, contact, renamed(body, payment.desired, payment.state.employee))
+                await self._attempt(payment, operation, second)
             if number == len(steps):
                 await self._finish(payment, DONE[operation], contact)
             else:
@@ -286,7 +321,7 @@ class KeepContacts:
             return await self._counted(payment, call())
         except AnswerLost:
             raise
-        except (Retriable, RecordRefused, LaneClosed):
+        except (Retriable, RecordRefused, ConnectionTrouble, LaneClosed):
             self._not_applied[payment.key] = payment.attempt
             raise
 
@@ -314,12 +349,13 @@ class KeepContacts:
         status: int | None = None,
     ) -> None:
         ends = action != "attempting"
-        payment.last = await self._append(
+        payment.contact = contact or payment.contact
+        payment.last = self._said[payment.key] = await self._append(
             SyncOutcome(
                 connection=self._connection,
                 contact_key=payment.key,
                 employee=payment.state.employee,
-                contact_id=contact or payment.state.contact_id,
+                contact_id=payment.contact,
                 action=action,
                 operation=operation,
                 settles=settles,

@@ -1,0 +1,221 @@
+"""Zoho Books' contacts in memory, as strict as the real ones where it matters to the lane: an update removes the
+persons that it leaves out, a name may be allowed once, nothing keeps two contacts from showing one address, and what
+was just created is not found for a while. Writes can be told to fail, before or after they were applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from stream.core.contact import ActualContact, ContactPerson, ContactRow, email_key
+from stream.errors import AnswerLost, CredentialsRefused, NotFound, RateLimited, RecordRefused, Unavailable
+from stream.records import ContactId
+from stream.zoho.errors import NameTaken
+from tests.fake_clock import FakeClock
+
+Fault = Literal["applied and lost", "applied late", "lost", "down", "limited", "refused", "no access"]
+LATE_S = 20.0
+"""After which a create that is applied late is there."""
+PERSON_FIELDS = ("first_name", "last_name", "email", "designation", "department", "phone", "salutation")
+
+
+@dataclass
+class StoredContact:
+    """persons: contact_person_id -> fields; the first one is the primary person."""
+
+    contact_id: ContactId
+    name: str
+    contact_type: str
+    active: bool
+    created: datetime
+    persons: dict[str, dict[str, str]]
+    custom_fields: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def email(self) -> str:
+        return next(iter(self.persons.values()), {}).get("email", "")
+
+
+class MemoryZoho:
+    """fault: asked before each write. hidden_for: seconds until a new contact is found. pause: awaited in each call."""
+
+    def __init__(
+        self,
+        clock: FakeClock,
+        *,
+        fault: Callable[[], Fault | None] = lambda: None,
+        hidden_for: float = 0.0,
+        names_once: bool = False,
+        minds_case: bool = False,
+        drops: tuple[str, ...] = (),
+        pause: Callable[[], Any] | None = None,
+    ) -> None:
+        self.clock = clock
+        self.fault = fault
+        self.hidden_for = hidden_for
+        self.names_once = names_once
+        self.minds_case = minds_case
+        self.drops = drops
+        self.pause = pause
+        self.contacts: dict[ContactId, StoredContact] = {}
+        self.calls: list[str] = []
+        self._ids = 0
+
+    # -- what a test does by hand -------------------------------------------------------------------------------------
+
+    def add(self, email: str, *, contact_type: str = "vendor", active: bool = True, **fields: str) -> StoredContact:
+        """A contact that was there before us."""
+        contact = StoredContact(
+            self._id(), f"By hand {self._ids}", contact_type, active, self.clock.now(), {self._id(): {"email": email}}
+        )
+        next(iter(contact.persons.values())).update(fields)
+        self.contacts[contact.contact_id] = contact
+        return contact
+
+    def showing(self, email: str) -> list[StoredContact]:
+        return [contact for contact in self.contacts.values() if email_key(contact.email) == email_key(email)]
+
+    def count(self, *operations: str) -> int:
+        return sum(self.calls.count(operation) for operation in operations)
+
+    @property
+    def writes(self) -> int:
+        return self.count("create", "update", "activate", "deactivate")
+
+    # -- what the lane asks -------------------------------------------------------------------------------------------
+
+    async def find_by_email(self, email: str) -> list[ContactRow]:
+        await self._begin("find")
+        same: Callable[[str], bool] = (
+            (lambda other: other == email) if self.minds_case else lambda other: email_key(other) == email_key(email)
+        )
+        return [self._row(contact) for contact in self._visible() if same(contact.email)]
+
+    async def newest(self, until: datetime, *, email: str) -> list[ContactRow]:
+        await self._begin("newest")
+        found = [c for c in self._visible() if c.created >= until and email_key(c.email) == email_key(email)]
+        return [self._row(contact) for contact in reversed(found)]
+
+    async def contact(self, contact: ContactId) -> ActualContact:
+        await self._begin("contact")
+        return self._shown(self._stored(contact))
+
+    async def create(self, body: dict[str, Any]) -> ActualContact:
+        lost = await self._begin_write("create")
+        created = self.clock.now() + timedelta(seconds=LATE_S if lost == "applied late" else 0.0)
+        assert body["contact_name"].strip()
+        assert len(body["contact_name"]) <= 200
+        assert body["contact_type"] in ("vendor", "customer")
+        self._check_name(body["contact_name"], None)
+        contact = StoredContact(
+            self._id(), body["contact_name"], body["contact_type"], True, created, {}, self._custom(body)
+        )
+        self._put_persons(contact, body["contact_persons"])
+        self.contacts[contact.contact_id] = contact
+        self._end_write(lost)
+        return self._shown(contact)
+
+    async def update(self, contact: ContactId, body: dict[str, Any]) -> ActualContact:
+        lost = await self._begin_write("update")
+        stored = self._stored(contact)
+        assert body, "an update that changes nothing"
+        if "contact_name" in body:
+            self._check_name(body["contact_name"], contact)
+            stored.name = body["contact_name"]
+        stored.custom_fields |= self._custom(body)
+        if "contact_persons" in body:
+            self._put_persons(stored, body["contact_persons"])
+        self._end_write(lost)
+        return self._shown(stored)
+
+    async def mark_active(self, contact: ContactId) -> None:
+        lost = await self._begin_write("activate")
+        self._stored(contact).active = True
+        self._end_write(lost)
+
+    async def mark_inactive(self, contact: ContactId) -> None:
+        lost = await self._begin_write("deactivate")
+        self._stored(contact).active = False
+        self._end_write(lost)
+
+    # -- how it is done -----------------------------------------------------------------------------------------------
+
+    async def _begin(self, operation: str) -> None:
+        if self.pause is not None:
+            await self.pause()
+        self.calls.append(operation)
+
+    async def _begin_write(self, operation: str) -> Fault | None:
+        await self._begin(operation)
+        match self.fault():
+            case "lost":
+                raise AnswerLost("lost")
+            case "down":
+                raise Unavailable("down")
+            case "limited":
+                raise RateLimited("limited", retry_after=5.0)
+            case "refused":
+                raise RecordRefused("refused", status=400)
+            case "no access":
+                raise CredentialsRefused("no access")
+            case fault:
+                return fault
+
+    def _end_write(self, fault: Fault | None) -> None:
+        if fault is not None:
+            raise AnswerLost("lost")
+
+    def _stored(self, contact: ContactId) -> StoredContact:
+        if contact not in self.contacts:
+            raise NotFound("no such contact", status=404)
+        return self.contacts[contact]
+
+    def _visible(self) -> list[StoredContact]:
+        seen = self.clock.now() - timedelta(seconds=self.hidden_for)
+        return [contact for contact in self.contacts.values() if contact.created <= seen]
+
+    def _check_name(self, name: str, own: ContactId | None) -> None:
+        if self.names_once and any(c.name == name and c.contact_id != own for c in self.contacts.values()):
+            raise NameTaken("name taken", status=400)
+
+    def _put_persons(self, contact: StoredContact, persons: list[dict[str, Any]]) -> None:
+        assert sum(bool(person.get("is_primary_contact")) for person in persons) == 1
+        kept: dict[str, dict[str, str]] = {}
+        for person in sorted(persons, key=lambda person: not person.get("is_primary_contact")):
+            known = person.get("contact_person_id")
+            assert known is None or known in contact.persons, "a person of another contact"
+            before = contact.persons.get(known, {}) if known else {}
+            sent = {name: value for name, value in person.items() if name in PERSON_FIELDS and name not in self.drops}
+            kept[known or self._id()] = {**before, **sent}
+        contact.persons = kept
+
+    def _custom(self, body: dict[str, Any]) -> dict[str, str]:
+        return {entry["api_name"]: entry["value"] for entry in body.get("custom_fields", ())}
+
+    def _id(self) -> ContactId:
+        self._ids += 1
+        return ContactId(f"4600000000{self._ids:08}")
+
+    def _row(self, stored: StoredContact) -> ContactRow:
+        created = stored.created.isoformat()
+        return ContactRow(
+            stored.contact_id, stored.name, stored.contact_type, stored.active, stored.email, created, created
+        )
+
+    def _shown(self, stored: StoredContact) -> ActualContact:
+        persons = tuple(
+            ContactPerson(
+                person_id,
+                is_primary=number == 0,
+                **{name: fields.get(name, "") for name in PERSON_FIELDS[:5]},
+                raw={"contact_person_id": person_id, **deepcopy(fields)},
+            )
+            for number, (person_id, fields) in enumerate(stored.persons.items())
+        )
+        return ActualContact(
+            stored.contact_id, stored.name, stored.contact_type, stored.active, persons, dict(stored.custom_fields)
+        )

@@ -1,0 +1,65 @@
+"""The queue against the plainest possible one: a list that is searched through."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.due import CLASSES, RISE_S, DueQueue
+
+KEYS = ("a", "b", "c", "d", "e")
+adds = st.tuples(
+    st.just("add"),
+    st.sampled_from(KEYS),
+    st.integers(0, CLASSES - 1),
+    st.one_of(st.none(), st.sampled_from([1.0, 400.0, 2000.0])),
+)
+steps = st.lists(
+    st.one_of(
+        adds,
+        adds,
+        st.tuples(st.just("remove"), st.sampled_from(KEYS)),
+        st.tuples(st.just("next")),
+        st.tuples(st.just("wait"), st.sampled_from([1.0, 500.0, RISE_S])),
+    ),
+    max_size=40,
+)
+
+
+@given(steps)
+def test_the_next_key_is_the_due_one_with_the_best_class_after_rising(happenings: list[tuple]) -> None:
+    queue, now = DueQueue(), 0.0
+    plain: dict[str, tuple[float, int]] = {}
+    for step in happenings:
+        match step:
+            case ("add", key, priority, wait):
+                queue.add(key, priority, now, at=None if wait is None else now + wait)
+                since, known = plain.get(key, (now + (wait or 0.0), CLASSES))
+                plain[key] = since, min(known, priority)
+            case ("remove", key):
+                queue.remove(key)
+                plain.pop(key, None)
+            case ("wait", seconds):
+                now += seconds
+            case _:
+                ranks = {key: p - (now - since) / RISE_S for key, (since, p) in plain.items() if since <= now}
+                found = queue.next(now)
+                assert (found is None) == (not ranks)
+                if found is not None:
+                    assert ranks[found] == min(ranks.values())
+                    del plain[found]
+        assert len(queue) == len(plain)
+        assert all((key in queue) == (key in plain) for key in KEYS)
+        due = [since for since, _ in plain.values()]
+        assert queue.ripe_at(now) == (max(now, min(due)) if due else None)
+
+
+@given(st.lists(st.integers(0, CLASSES - 1), min_size=1, max_size=8))
+def test_nothing_waits_for_ever(priorities: list[int]) -> None:
+    """However many urgent keys come, the least urgent one is paid once it is older by a quarter of an hour a class."""
+    queue = DueQueue()
+    queue.add("patient", CLASSES - 1, 0.0)
+    now = CLASSES * RISE_S
+    for number, priority in enumerate(priorities):
+        queue.add(str(number), priority, now)
+    assert queue.next(now + 1.0) == "patient"

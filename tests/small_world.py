@@ -1,0 +1,277 @@
+"""A whole connection in one object, without Kafka: BambooHR as a dictionary, the log as lists, the tables as
+dictionaries, the folds and the Zoho lane's work as they are, Zoho Books in memory. A test says what happens next, down
+to the moment between two calls; nothing here waits, draws a number or reads a clock of its own.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from stream.clock import Clock
+from stream.core import folds, roster
+from stream.core.mapping import desired_contact
+from stream.core.rows import Address, ContactState, Person
+from stream.errors import ConnectionTrouble, Retriable
+from stream.records import (
+    ConnectionId,
+    ContactKey,
+    ContactUpsert,
+    Email,
+    EmployeeId,
+    EmployeeSnapshot,
+    HrEvent,
+    LogPosition,
+    Mapping,
+    SyncOutcome,
+)
+from stream.zoho.lane import KeepContacts
+from tests.fake_clock import FakeClock
+from tests.memory_zoho import MemoryZoho
+
+ACME = ConnectionId("acme")
+HR_EVENTS, EMPLOYEES, CONTACT_UPSERTS, OUTCOMES = (
+    f"rosterbook.{name}" for name in ("hr-events", "employees", "contact-upserts", "outcomes")
+)
+SETTLE_TIME = 60.0
+
+
+def at(topic: str, offset: int) -> LogPosition:
+    return LogPosition(topic=topic, topic_id="life-of-" + topic, partition=0, offset=offset)
+
+
+@types.coroutine
+def pause() -> Generator[None, None, None]:
+    """A place where somebody else may go on."""
+    yield
+
+
+@dataclass
+class Tables:
+    """What the folds write, and the next offset of each input."""
+
+    people: dict[EmployeeId, Person] = field(default_factory=dict)
+    addresses: dict[Email, Address] = field(default_factory=dict)
+    contacts: dict[ContactKey, ContactState] = field(default_factory=dict)
+
+    def hear(self, event: HrEvent, position: LogPosition) -> None:
+        for employee in event.employees:
+            self.people[employee] = folds.hear(self.people.get(employee, Person()), event, position)
+
+    def keep_roster(self, snapshot: EmployeeSnapshot, position: LogPosition, mapping: Mapping) -> roster.RosterFold:
+        fold = roster.fold(
+            snapshot,
+            position,
+            mapping,
+            lambda employee: self.people.get(employee, Person()),
+            lambda email: self.addresses.get(email, Address()),
+        )
+        self.people |= fold.people
+        self.addresses |= fold.addresses
+        return fold
+
+    def wish(self, upsert: ContactUpsert, position: LogPosition) -> None:
+        self.contacts[upsert.contact_key] = folds.wish(self.contacts.get(upsert.contact_key), upsert, position)
+
+    def learn(self, outcome: SyncOutcome, position: LogPosition) -> None:
+        self.contacts[outcome.contact_key] = folds.learn(self.contacts[outcome.contact_key], outcome, position)
+
+
+class SmallWorld:
+    """One connection. `mapping` holds from the first to the last moment."""
+
+    def __init__(self, mapping: Mapping | None = None, *, clock: FakeClock | None = None, **zoho: Any) -> None:
+        self.mapping = mapping or Mapping()
+        self.clock = clock or FakeClock()
+        self.zoho = MemoryZoho(self.clock, pause=pause, **zoho)
+        self.truth: dict[EmployeeId, dict[str, str] | None] = {}
+        self.tables = Tables()
+        self.hr_events: list[HrEvent] = []
+        self.employees: list[EmployeeSnapshot] = []
+        self.upserts: list[ContactUpsert] = []
+        self.outcomes: list[SyncOutcome] = []
+        self.learnt = 0
+        self.paying: dict[ContactKey, Coroutine[Any, Any, LogPosition | None]] = {}
+        self.not_before: dict[ContactKey, float] = {}
+        self.work = self._new_owner()
+
+    # -- BambooHR -----------------------------------------------------------------------------------------------------
+
+    def change(self, employee: str, fields: dict[str, str] | None, *, insists: bool = False) -> None:
+        """The employee is so from now on (None = deleted), and a webhook says that something changed."""
+        self.truth[EmployeeId(employee)] = fields
+        self.notice(employee, insists=insists)
+
+    def notice(self, employee: str, *, insists: bool = False) -> None:
+        event = HrEvent(
+            connection=ACME,
+            employees=(EmployeeId(employee),),
+            kind="webhook",
+            insists=insists,
+            received_at=self.clock.now(),
+        )
+        self.hr_events.append(event)
+        self.tables.hear(event, at(HR_EVENTS, len(self.hr_events) - 1))
+
+    def read(self, employee: str) -> EmployeeSnapshot | None:
+        """Read the employee if that is owed, fold the snapshot and what follows from it."""
+        who = EmployeeId(employee)
+        person = self.tables.people.get(who, Person())
+        if not person.debt.owed:
+            return None
+        fields = self.truth[who]
+        snapshot = EmployeeSnapshot(
+            connection=ACME,
+            employee=who,
+            through=person.debt.wanted,
+            insists=person.insisted > person.debt.settled,
+            cause=at(HR_EVENTS, person.debt.wanted),
+            mapping_version="m",
+            read_at=self.clock.now(),
+            state="gone" if fields is None else "read",
+            fields=fields or {},
+        )
+        self.employees.append(snapshot)
+        fold = self.tables.keep_roster(snapshot, at(EMPLOYEES, len(self.employees) - 1), self.mapping)
+        for upsert in fold.upserts:
+            self.upserts.append(upsert)
+            self.tables.wish(upsert, at(CONTACT_UPSERTS, len(self.upserts) - 1))
+        return snapshot
+
+    def hire(self, employee: str, fields: dict[str, str] | None) -> None:
+        """`change` and `read` in one."""
+        self.change(employee, fields)
+        self.read(employee)
+
+    # -- the lane -----------------------------------------------------------------------------------------------------
+
+    def due(self) -> list[ContactKey]:
+        """What a lane may begin with: owed, not under way, not waiting, and nothing of it unfolded."""
+        return [
+            key
+            for key, state in self.tables.contacts.items()
+            if state.debt.owed and key not in self.paying and self.not_before.get(key, 0.0) <= self.clock.passed
+        ]
+
+    def begin(self, key: ContactKey) -> None:
+        self.work.look(key)
+        self.paying[key] = self.work.pay(key)
+        self.go_on(key)
+
+    def go_on(self, key: ContactKey) -> None:
+        """Let the payment run to its next call, or to its end."""
+        payment = self.paying[key]
+        try:
+            payment.send(None)
+        except StopIteration:
+            del self.paying[key]
+        except Retriable as error:
+            del self.paying[key]
+            self.not_before[key] = self.clock.passed + max(error.retry_after or 0.5, 0.01)
+        except ConnectionTrouble:
+            del self.paying[key]
+            self.not_before[key] = self.clock.passed + 30.0
+
+    def learn(self) -> None:
+        """Fold the outcomes that are not folded yet."""
+        while self.learnt < len(self.outcomes):
+            outcome = self.outcomes[self.learnt]
+            self.tables.learn(outcome, at(OUTCOMES, self.learnt))
+            self.learnt += 1
+            self.work.look(outcome.contact_key)
+
+    def insist(self) -> None:
+        """An operator has everybody put right."""
+        for employee in self.truth:
+            self.notice(employee, insists=True)
+
+    def new_owner(self) -> None:
+        """The worker dies between two calls; another one takes over once it has folded everything."""
+        for payment in self.paying.values():
+            payment.close()
+        self.paying.clear()
+        self.not_before.clear()
+        self.work = self._new_owner()
+        self.learn()
+        for key in self.tables.contacts:
+            self.work.look(key)
+
+    def settle(self, rounds: int = 20_000) -> None:
+        """Let everything come to its end: people read, outcomes folded, debts paid, waits jumped over."""
+        for _ in range(rounds):
+            for employee, person in list(self.tables.people.items()):
+                if person.debt.owed:
+                    self.read(employee)
+            for key in list(self.paying):
+                self.go_on(key)
+            self.learn()
+            due = self.due()
+            for key in due:
+                self.begin(key)
+            if not due and not self.paying:
+                waiting = [self.not_before[k] for k, s in self.tables.contacts.items() if s.debt.owed]
+                if not waiting:
+                    return
+                self.clock.passed = max(self.clock.passed, min(waiting))
+        raise AssertionError("there is no end to it")
+
+    def _new_owner(self) -> KeepContacts:
+        return keep_contacts(self.zoho, self.tables.contacts.get, self._append, self.clock)
+
+    async def _append(self, outcome: SyncOutcome) -> LogPosition:
+        await pause()
+        self.outcomes.append(outcome)
+        return at(OUTCOMES, len(self.outcomes) - 1)
+
+    # -- what must be true --------------------------------------------------------------------------------------------
+
+    def replayed(self) -> Tables:
+        """The tables as a replay of the whole log builds them, topic after topic; it must append the same upserts."""
+        tables = Tables()
+        for offset, event in enumerate(self.hr_events):
+            tables.hear(event, at(HR_EVENTS, offset))
+        upserts: list[ContactUpsert] = []
+        for offset, snapshot in enumerate(self.employees):
+            upserts += tables.keep_roster(snapshot, at(EMPLOYEES, offset), self.mapping).upserts
+        assert upserts == self.upserts
+        for offset, upsert in enumerate(self.upserts):
+            tables.wish(upsert, at(CONTACT_UPSERTS, offset))
+        for offset, outcome in enumerate(self.outcomes[: self.learnt]):
+            tables.learn(outcome, at(OUTCOMES, offset))
+        return tables
+
+    def desired(self, employee: str) -> dict[str, str | None]:
+        fields = self.truth[EmployeeId(employee)]
+        assert fields is not None
+        contact = desired_contact(fields, self.mapping, active=True)
+        return contact.model_dump(include={"first_name", "last_name", "email", "designation", "department"})
+
+
+def keep_contacts(
+    zoho: MemoryZoho,
+    state_of: Callable[[ContactKey], ContactState | None],
+    append: Callable[[SyncOutcome], Coroutine[Any, Any, LogPosition]],
+    clock: Clock,
+    *,
+    preview: bool = False,
+) -> KeepContacts:
+    return KeepContacts(
+        ACME, zoho, preview=preview, state_of=state_of, append=append, clock=clock, settle_time=SETTLE_TIME
+    )
+
+
+def person(email: str | None = "ada@acme.test", *, status: str = "Active", **fields: str) -> dict[str, str]:
+    """An employee record. email: None leaves the field out, as BambooHR does where it is withheld."""
+    record = {
+        "firstName": "Ada",
+        "lastName": "Moreno",
+        "jobTitle": "Engineer",
+        "department": "Operations",
+        "status": status,
+        "employmentHistoryStatus": "Full-Time" if status == "Active" else "Terminated",
+        "hireDate": "2020-01-01",
+        **({} if email is None else {"workEmail": email}),
+    }
+    return record | fields

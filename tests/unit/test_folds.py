@@ -1,0 +1,122 @@
+"""The folds that touch one row."""
+
+from __future__ import annotations
+
+from stream.core import folds
+from stream.core.mapping import desired_contact
+from stream.core.rows import Attempt, Company, ContactState, Person
+from stream.records import (
+    ContactId,
+    ContactKey,
+    ContactUpsert,
+    EmployeeId,
+    HrEvent,
+    LaneOutcome,
+    Mapping,
+    SyncOutcome,
+)
+from tests.fake_clock import START
+from tests.small_world import ACME, CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS, OUTCOMES, at, person
+
+KEY = ContactKey("k1")
+
+
+def event(*, insists: bool = False) -> HrEvent:
+    return HrEvent(connection=ACME, employees=(EmployeeId("1"),), kind="webhook", insists=insists, received_at=START)
+
+
+def upsert(cause: int, *, title: str = "Engineer", insists: bool = False, after: str | None = None) -> ContactUpsert:
+    return ContactUpsert(
+        connection=ACME,
+        contact_key=KEY,
+        employee=EmployeeId("1"),
+        desired=desired_contact(person(jobTitle=title), Mapping(), active=True),
+        insists=insists,
+        after=None if after is None else ContactKey(after),
+        cause=at(EMPLOYEES, cause),
+        chain=(at(HR_EVENTS, cause),),
+        mapping_version="m",
+    )
+
+
+def wished(cause: int = 5) -> ContactState:
+    return folds.wish(None, upsert(cause), at(CONTACT_UPSERTS, 0))
+
+
+def outcome(action: str, **fields: object) -> SyncOutcome:
+    return SyncOutcome.model_validate(
+        {"connection": ACME, "contact_key": KEY, "employee": "1", "action": action, "at": START, **fields}
+    )
+
+
+def test_an_event_makes_a_reading_owed_and_only_an_insisting_one_insists() -> None:
+    heard = folds.hear(Person(), event(), at(HR_EVENTS, 3))
+    assert heard.debt.owed
+    assert heard.debt.wanted == 3
+    assert heard.insisted == -1
+    assert heard.asked_at == START
+    insisted = folds.hear(heard, event(insists=True), at(HR_EVENTS, 4))
+    assert insisted.insisted == 4
+    assert folds.hear(insisted, event(), at(HR_EVENTS, 6)).insisted == 4
+
+
+def test_hearing_an_event_again_changes_nothing() -> None:
+    heard = folds.hear(Person(), event(insists=True), at(HR_EVENTS, 3))
+    assert folds.hear(heard, event(insists=True), at(HR_EVENTS, 3)) == heard
+
+
+def test_a_newer_wish_replaces_the_older_one_and_names_its_causes_newest_first() -> None:
+    state = folds.wish(wished(5), upsert(8, title="Lead", after="k2"), at(CONTACT_UPSERTS, 1))
+    assert state.desired.designation == "Lead"
+    assert state.debt.wanted == 8
+    assert state.after == "k2"
+    assert state.chain == (at(CONTACT_UPSERTS, 1), at(EMPLOYEES, 8), at(HR_EVENTS, 8))
+
+
+def test_a_wish_with_an_older_cause_changes_nothing_but_what_was_folded() -> None:
+    state = wished(8)
+    older = folds.wish(state, upsert(5, title="Intern", insists=True), at(CONTACT_UPSERTS, 1))
+    assert older == state.model_copy(update={"folded": {CONTACT_UPSERTS: 1}})
+
+
+def test_an_attempt_is_unresolved_until_an_outcome_ends_it() -> None:
+    state = folds.learn(
+        wished(), outcome("attempting", operation="create", changes={"email": (None, "a@x.test")}), at(OUTCOMES, 7)
+    )
+    assert state.unresolved == Attempt(operation="create", offset=7, at=START, email="a@x.test")
+    assert state.debt.owed
+    other = folds.learn(state, outcome("previewed", parks=5, reason="preview"), at(OUTCOMES, 8))
+    assert other.unresolved == state.unresolved
+    ended = folds.learn(
+        state, outcome("created", attempt=7, settles=5, contact_id="460", fingerprint="f"), at(OUTCOMES, 8)
+    )
+    assert ended.unresolved is None
+    assert (ended.contact_id, ended.applied) == (ContactId("460"), "f")
+    assert not ended.debt.owed
+
+
+def test_what_zoho_shows_is_unknown_from_the_first_attempt_on() -> None:
+    state = wished().model_copy(update={"applied": "f"})
+    assert folds.learn(state, outcome("attempting", operation="update"), at(OUTCOMES, 7)).applied is None
+
+
+def test_a_failure_parks_the_debt_with_its_reason_and_a_later_success_clears_it() -> None:
+    failed = folds.learn(wished(), outcome("failed", parks=5, reason="refused"), at(OUTCOMES, 1))
+    assert not failed.debt.owed
+    assert failed.error == failed.debt.reason == "refused"
+    again = folds.wish(failed, upsert(6), at(CONTACT_UPSERTS, 1))
+    assert again.debt.owed
+    done = folds.learn(again, outcome("updated", settles=6, fingerprint="f"), at(OUTCOMES, 2))
+    assert (done.error, done.debt.reason) == (None, None)
+
+
+def test_a_lane_that_was_suspended_says_why_until_it_goes_on() -> None:
+    def said(state: str, reason: str | None) -> LaneOutcome:
+        return LaneOutcome.model_validate(
+            {"connection": ACME, "api": "zoho", "state": state, "reason": reason, "at": START}
+        )
+
+    company = folds.note(Company(), said("suspended", "no access"), at(OUTCOMES, 1))
+    assert company.suspended["zoho"].reason == "no access"
+    assert company.suspended["zoho"].since == START
+    assert folds.note(company, said("resumed", None), at(OUTCOMES, 2)).suspended == {}

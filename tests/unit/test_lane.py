@@ -1,0 +1,376 @@
+"""What the lane begins, when it waits, what it says, and how it ends. In virtual time, with work that only counts."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from stream.errors import AnswerLost, CredentialsRefused, LogUnavailable, RateLimited, Unavailable
+from stream.fence import Fence
+from stream.lane import Lane, LaneClosed, LanePolicy, Owed, Waiting
+from stream.quota import Quota, QuotaLedger
+from stream.records import LaneOutcome, LogPosition
+from tests.small_world import ACME, OUTCOMES, at
+from tests.virtual_time import VirtualTime, run
+
+Pay = Callable[[str], Coroutine[Any, Any, None]]
+
+
+class Desk:
+    """A lane, its rows (key -> priority while owed), and what it said and did. It folds what it appends at once."""
+
+    def __init__(self, loop: VirtualTime, pay: Pay | None = None, *, folds: bool = True, in_flight: int = 5) -> None:
+        self.loop = loop
+        self.fence = Fence(loop, session_timeout=8.0, call_deadline=5.0)
+        self.owed: dict[str, int] = {}
+        self.folded: dict[str, int] = {}
+        self.folds = folds
+        self.begun: list[tuple[str, float]] = []
+        self.said: list[LaneOutcome] = []
+        self.errors: list[BaseException] = []
+        self.offset = 0
+        self.do = pay or self._done
+        self.lane = Lane(
+            ACME,
+            "zoho",
+            ledger=QuotaLedger(Quota(per_minute=6000, in_flight=in_flight), loop),
+            fence=self.fence,
+            clock=loop,
+            append=self.append,
+            crashed=self.errors.append,
+            policy=LanePolicy(),
+        )
+
+    async def append(self, outcome: LaneOutcome) -> None:
+        self.said.append(outcome)
+
+    async def _done(self, key: str) -> None:
+        await asyncio.sleep(0.2)
+
+    def look(self, key: str) -> Owed | None:
+        return Owed(key in self.owed, self.owed.get(key, 0), {OUTCOMES: self.folded.get(key, -1)})
+
+    async def pay(self, key: str) -> LogPosition | None:
+        self.begun.append((key, self.loop.monotonic()))
+        if key not in self.owed:
+            return None
+        await self.do(key)
+        self.offset += 1
+        if self.folds:
+            self.loop.call_soon(self.fold, key, self.offset)
+        return at(OUTCOMES, self.offset)
+
+    def fold(self, key: str, offset: int) -> None:
+        self.folded[key] = offset
+        self.owed.pop(key, None)
+        self.lane.notice(key)
+
+    def owe(self, *keys: str, priority: int = 1) -> None:
+        for key in keys:
+            self.owed[key] = priority
+            self.lane.notice(key)
+
+    async def until_idle(self) -> None:
+        async with asyncio.timeout(10_000.0):
+            while not self.lane.idle:
+                await asyncio.sleep(0.05)
+
+    @property
+    def keys(self) -> list[str]:
+        return [key for key, _ in self.begun]
+
+    @property
+    def states(self) -> list[tuple[str, str | None]]:
+        return [(outcome.state, outcome.reason) for outcome in self.said]
+
+
+def played(scene: Callable[[Desk], Coroutine[Any, Any, None]], **desk: Any) -> Desk:
+    """Play the scene with an open lane, close it, and return what was seen."""
+    loop = VirtualTime()
+
+    async def main() -> Desk:
+        found = Desk(loop, **desk)
+        found.lane.open(found)
+        await scene(found)
+        await found.lane.close()
+        return found
+
+    return run(main(), loop)
+
+
+def failing(*errors: Exception | None) -> Pay:
+    """The first payments end so."""
+    coming = iter(errors)
+
+    async def pay(key: str) -> None:
+        await asyncio.sleep(0.2)
+        if (error := next(coming, None)) is not None:
+            raise error
+
+    return pay
+
+
+# -- what it begins ----------------------------------------------------------------------------------------------------
+
+
+def test_the_most_urgent_debt_is_paid_first_and_then_the_oldest() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("edit", priority=2)
+        desk.owe("joiner", priority=1)
+        desk.owe("leaver", priority=0)
+        desk.owe("joiner 2", priority=1)
+        await desk.until_idle()
+
+    assert played(scene, in_flight=1).keys == ["leaver", "joiner", "joiner 2", "edit"]
+
+
+def test_no_more_payments_at_once_than_calls_in_flight() -> None:
+    now = most = 0
+
+    async def pay(key: str) -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(1.0)
+        now -= 1
+
+    async def scene(desk: Desk) -> None:
+        desk.owe(*map(str, range(12)))
+        await desk.until_idle()
+
+    assert len(played(scene, pay=pay).keys) == 12
+    assert most == 5
+
+
+def test_a_key_is_not_paid_again_before_what_was_said_of_it_is_folded() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("a")
+        await asyncio.sleep(5.0)
+        desk.lane.notice("a")
+        await asyncio.sleep(5.0)
+        assert desk.keys == ["a"]
+        assert not desk.lane.idle
+        desk.folded["a"] = desk.offset
+        desk.lane.notice("a")
+        await asyncio.sleep(5.0)
+        assert desk.keys == ["a", "a"]
+
+    played(scene, folds=False)
+
+
+def test_a_key_that_becomes_owed_while_it_is_paid_is_paid_again() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("a")
+        await asyncio.sleep(0.3)
+        desk.owe("a")
+        await desk.until_idle()
+        assert desk.keys == ["a", "a"]
+
+    played(scene)
+
+
+def test_no_more_is_begun_while_fifty_records_are_unfolded() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe(*map(str, range(80)))
+        await asyncio.sleep(60.0)
+        begun = len(desk.begun)
+        assert LanePolicy().unfolded <= begun < LanePolicy().unfolded + 5
+        for key in desk.keys[:10]:
+            desk.fold(key, 10_000)
+        await asyncio.sleep(60.0)
+        assert begun < len(desk.begun) <= begun + 10
+
+    played(scene, folds=False)
+
+
+def test_a_key_that_waits_for_something_else_is_tried_again_when_it_said() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("a")
+        await desk.until_idle()
+
+    desk = played(scene, pay=failing(Waiting("not yet", retry_after=40.0)))
+    (_, first), (_, second) = desk.begun
+    assert second - first == pytest.approx(40.2, abs=0.1)
+    assert desk.said == []
+
+
+def test_trouble_of_one_key_delays_no_other_key() -> None:
+    async def pay(key: str) -> None:
+        await asyncio.sleep(0.1)
+        if key == "lost" and desk_of[0].loop.monotonic() < 100.0:
+            raise AnswerLost("lost")
+
+    desk_of: list[Desk] = []
+
+    async def scene(desk: Desk) -> None:
+        desk_of.append(desk)
+        desk.owe("lost", *map(str, range(20)))
+        await asyncio.sleep(2.0)
+        assert desk.owed == {"lost": 1}
+        await desk.until_idle()
+
+    desk = played(scene, pay=pay)
+    assert desk.said == []
+    moments = [moment for key, moment in desk.begun if key == "lost"]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    assert gaps[0] < 1.0
+    assert max(gaps) > 4 * gaps[0]
+
+
+# -- trouble of the whole connection -----------------------------------------------------------------------------------
+
+
+def test_a_lane_in_trouble_pauses_and_then_probes_with_one_key() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe(*map(str, range(10)))
+        await desk.until_idle()
+
+    desk = played(scene, pay=failing(*[Unavailable("down", retry_after=20.0)] * 6))
+    moments = [moment for _, moment in desk.begun]
+    assert moments[4] < 1.0
+    assert moments[5] >= 20.0
+    assert moments[6] - moments[5] >= 20.0
+    assert desk.lane.suspended is None
+
+
+def test_calls_that_fail_together_are_one_failure() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe(*map(str, range(5)))
+        await desk.until_idle()
+
+    assert played(scene, pay=failing(*[Unavailable("down")] * 5)).said == []
+
+
+def test_trouble_that_lasts_is_said_once_and_so_is_its_end() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe(*map(str, range(5)))
+        await desk.until_idle()
+
+    desk = played(scene, pay=failing(*[Unavailable("down")] * 12))
+    assert desk.states == [("suspended", "down"), ("resumed", None)]
+
+
+def test_a_debt_that_is_no_longer_owed_is_no_sign_that_the_connection_works() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("a", "b")
+        await asyncio.sleep(1.0)
+        desk.owed.clear()
+        await asyncio.sleep(40.0)
+        assert len(desk.keys) > 1
+        assert desk.lane.suspended == "connect again"
+
+    desk = played(scene, pay=failing(CredentialsRefused("connect again")), in_flight=1)
+    assert desk.states == [("suspended", "connect again")]
+
+
+def test_refused_credentials_suspend_the_lane_at_once_and_it_probes() -> None:
+    refused = CredentialsRefused("connect again")
+
+    async def scene(desk: Desk) -> None:
+        desk.owe("a", "b", "c")
+        await asyncio.sleep(1.0)
+        assert desk.lane.suspended == "connect again"
+        await desk.until_idle()
+
+    desk = played(scene, pay=failing(*[refused] * 5), in_flight=1)
+    assert desk.states == [("suspended", "connect again"), ("resumed", None)]
+    moments = [moment for _, moment in desk.begun]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(moments[:6])]
+    assert all(gap >= LanePolicy().probe_every for gap in gaps)
+
+
+def test_a_limit_that_lasts_an_hour_is_said_and_nothing_is_asked_before() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("a", "b")
+        await desk.until_idle()
+
+    desk = played(scene, pay=failing(RateLimited("blocked", retry_after=3600.0)), in_flight=1)
+    assert desk.states == [("suspended", "blocked"), ("resumed", None)]
+    assert [moment < 3600.0 for _, moment in desk.begun] == [True, False, False]
+
+
+def test_the_log_being_away_or_a_bug_is_told_to_the_worker() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("a", "b")
+        await asyncio.sleep(1.0)
+
+    away, bug = LogUnavailable("away"), ZeroDivisionError()
+    assert played(scene, pay=failing(away, bug)).errors[:2] == [away, bug]
+
+
+# -- admission and the end ---------------------------------------------------------------------------------------------
+
+
+def test_a_call_that_changes_something_waits_for_the_fence_and_a_reading_does_not() -> None:
+    moments: dict[bool, float] = {}
+
+    async def scene(desk: Desk) -> None:
+        async def call(changes: bool) -> None:
+            async with desk.lane.admit("call", changes):
+                moments[changes] = desk.loop.monotonic()
+
+        desk.loop.call_later(4.0, lambda: desk.fence.accepted(desk.loop.monotonic()))
+        reading = asyncio.create_task(call(False))
+        await reading
+        await call(True)
+
+    played(scene)
+    assert moments[False] < 0.1
+    assert moments[True] >= 4.0
+
+
+def test_a_closed_lane_lets_no_call_through_and_begins_nothing() -> None:
+    async def scene(desk: Desk) -> None:
+        await desk.lane.close()
+        desk.owe("a")
+        await asyncio.sleep(5.0)
+        with pytest.raises(LaneClosed):
+            async with desk.lane.admit("call", False):
+                pass
+
+    assert played(scene).begun == []
+
+
+def test_a_call_that_waits_for_the_fence_is_not_begun_once_the_lane_closes() -> None:
+    sent: list[str] = []
+
+    async def scene(desk: Desk) -> None:
+        async def pay(key: str) -> None:
+            async with desk.lane.admit("create", True):
+                sent.append(key)
+
+        desk.do = pay
+        desk.owe("a")
+        await asyncio.sleep(1.0)
+        closing = asyncio.create_task(desk.lane.close())
+        await asyncio.sleep(0.5)
+        desk.fence.accepted(desk.loop.monotonic())
+        await closing
+
+    desk = played(scene)
+    assert desk.keys == ["a"]
+    assert sent == []
+    assert desk.errors == []
+
+
+def test_calls_in_flight_get_their_grace_and_the_rest_is_cut_off() -> None:
+    ended: list[str] = []
+
+    async def pay(key: str) -> None:
+        await asyncio.sleep(2.0 if key == "short" else 60.0)
+        ended.append(key)
+
+    async def scene(desk: Desk) -> None:
+        desk.owe("short", "long")
+        await asyncio.sleep(0.5)
+        before = desk.loop.monotonic()
+        await desk.lane.close()
+        assert desk.loop.monotonic() - before == pytest.approx(LanePolicy().close_grace, abs=0.1)
+        await desk.lane.close()
+
+    played(scene, pay=pay)
+    assert ended == ["short"]

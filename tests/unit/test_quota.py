@@ -1,0 +1,141 @@
+"""How calls are let through."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+
+from stream.quota import WINDOW_S, Quota, QuotaLedger
+from tests.virtual_time import VirtualTime, run
+
+HUNDRED = Quota(per_minute=100, in_flight=5)
+
+
+async def begun(ledger: QuotaLedger, calls: int, loop: VirtualTime, *, lasting: float = 0.2) -> list[float]:
+    """When each of so many calls, all asked for now, was let through."""
+    moments: list[float] = []
+
+    async def one() -> None:
+        async with ledger.call():
+            moments.append(loop.monotonic())
+            await asyncio.sleep(lasting)
+
+    await asyncio.gather(*(one() for _ in range(calls)))
+    return moments
+
+
+def test_what_the_owner_before_did_is_unknown_so_the_first_minute_is_paced() -> None:
+    loop = VirtualTime()
+
+    async def main() -> list[float]:
+        return await begun(QuotaLedger(HUNDRED, loop), 20, loop)
+
+    moments = run(main(), loop)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    assert moments[0] == pytest.approx(HUNDRED.burst * HUNDRED.pace_s, abs=0.01)
+    assert min(gaps) == pytest.approx(HUNDRED.pace_s, abs=0.01)
+
+
+def test_after_a_quiet_minute_a_few_calls_need_not_be_paced() -> None:
+    loop = VirtualTime()
+
+    async def main() -> list[float]:
+        ledger = QuotaLedger(HUNDRED, loop)
+        await asyncio.sleep(WINDOW_S + 1.0)
+        return await begun(ledger, 20, loop, lasting=0.0)
+
+    moments = run(main(), loop)
+    assert moments[HUNDRED.burst - 1] - moments[0] == pytest.approx(0.0, abs=0.01)
+    assert moments[10] - moments[9] == pytest.approx(HUNDRED.pace_s, abs=0.01)
+
+
+def test_a_new_owner_keeps_the_limit_together_with_the_one_before() -> None:
+    loop = VirtualTime()
+
+    async def main() -> list[float]:
+        before = QuotaLedger(HUNDRED, loop)
+        await asyncio.sleep(WINDOW_S + 1.0)  # it may have made its unpaced calls right before it was killed
+        moments = await begun(before, 60, loop, lasting=0.0)
+        return moments + await begun(QuotaLedger(HUNDRED, loop), 110, loop, lasting=0.0)
+
+    moments = run(main(), loop)
+    assert all(later - earlier >= 60 for earlier, later in zip(moments, moments[100:], strict=False))
+
+
+def test_no_more_calls_at_once_than_may_be_in_flight() -> None:
+    loop = VirtualTime()
+
+    async def main() -> int:
+        ledger = QuotaLedger(Quota(per_minute=6000, in_flight=3), loop)
+        now = most = 0
+
+        async def one() -> None:
+            nonlocal now, most
+            async with ledger.call():
+                now += 1
+                most = max(most, now)
+                await asyncio.sleep(2.0)
+                now -= 1
+
+        await asyncio.gather(*(one() for _ in range(12)))
+        return most
+
+    assert run(main(), loop) == 3
+
+
+def test_calls_are_let_through_in_the_order_of_asking() -> None:
+    loop = VirtualTime()
+
+    async def main() -> list[int]:
+        ledger = QuotaLedger(HUNDRED, loop)
+        order: list[int] = []
+
+        async def one(number: int) -> None:
+            async with ledger.call():
+                order.append(number)
+
+        await asyncio.gather(*(one(number) for number in range(12)))
+        return order
+
+    assert run(main(), loop) == list(range(12))
+
+
+def test_a_call_counts_from_when_it_was_ready_to_begin() -> None:
+    loop = VirtualTime()
+
+    async def main() -> list[float]:
+        ledger = QuotaLedger(HUNDRED, loop)
+        opened = asyncio.Event()
+        loop.call_later(20.0, opened.set)
+
+        async def ready() -> None:
+            await opened.wait()
+
+        moments: list[float] = []
+
+        async def one() -> None:
+            async with ledger.call(ready):
+                moments.append(loop.monotonic())
+
+        await asyncio.gather(*(one() for _ in range(5)))
+        return moments
+
+    moments = run(main(), loop)
+    assert moments == pytest.approx([20.0 + number * HUNDRED.pace_s for number in range(5)], abs=0.01)
+
+
+def test_a_call_that_is_given_up_while_it_waits_lets_the_others_through() -> None:
+    loop = VirtualTime()
+
+    async def main() -> None:
+        ledger = QuotaLedger(Quota(per_minute=1, in_flight=1), loop)
+        await begun(ledger, 1, loop)
+        waiting = asyncio.create_task(begun(ledger, 1, loop))
+        await asyncio.sleep(1.0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await asyncio.wait_for(begun(ledger, 1, loop), 2 * WINDOW_S)
+
+    run(main(), loop)

@@ -1,0 +1,123 @@
+"""The work of the BambooHR lane: one reading, one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from stream.bamboohr.lane import ReadPeople
+from stream.core.debt import Debt
+from stream.core.mapping import FIELDS
+from stream.core.rows import Person
+from stream.errors import NotFound, RecordRefused, Unavailable
+from stream.records import EmployeeId, EmployeeSnapshot, LogPosition
+from tests.fake_clock import START, FakeClock
+from tests.small_world import ACME, EMPLOYEES, HR_EVENTS, at, person
+
+ADA = EmployeeId("1")
+
+
+class Desk:
+    """The rows, the log and BambooHR's answer; `meanwhile` happens while the request is under way."""
+
+    def __init__(self, answer: dict[str, str] | Exception, meanwhile: Callable[[], None] = lambda: None) -> None:
+        self.people = {ADA: Person(debt=Debt(wanted=7, settled=3), insisted=3)}
+        self.answer = answer
+        self.meanwhile = meanwhile
+        self.asked: list[tuple[EmployeeId, Sequence[str]]] = []
+        self.appended: list[EmployeeSnapshot] = []
+        self.work = ReadPeople(
+            ACME,
+            self,
+            mapping_version="m",
+            person_of=self.people.get,
+            event_at=lambda offset: at(HR_EVENTS, offset),
+            append=self.append,
+            clock=FakeClock(),
+        )
+
+    async def employee(self, employee: EmployeeId, fields: Sequence[str]) -> dict[str, str]:
+        self.asked.append((employee, fields))
+        self.meanwhile()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def append(self, snapshot: EmployeeSnapshot) -> LogPosition:
+        self.appended.append(snapshot)
+        return at(EMPLOYEES, 0)
+
+
+async def test_a_reading_becomes_a_snapshot_with_its_cause() -> None:
+    desk = Desk(person())
+    assert await desk.work.pay(ADA) == at(EMPLOYEES, 0)
+    assert desk.asked == [(ADA, FIELDS)]
+    assert desk.appended == [
+        EmployeeSnapshot(
+            connection=ACME,
+            employee=ADA,
+            through=7,
+            cause=at(HR_EVENTS, 7),
+            mapping_version="m",
+            read_at=START,
+            state="read",
+            fields=person(),
+        )
+    ]
+
+
+async def test_a_change_that_comes_while_the_request_is_under_way_stays_owed() -> None:
+    desk = Desk(person())
+
+    def another_event() -> None:
+        desk.people[ADA] = desk.people[ADA].model_copy(update={"debt": Debt(wanted=9, settled=3), "insisted": 9})
+
+    desk.meanwhile = another_event
+    await desk.work.pay(ADA)
+    (snapshot,) = desk.appended
+    assert snapshot.through == 7
+    assert not snapshot.insists
+
+
+@pytest.mark.parametrize(("insisted", "insists"), [(3, False), (4, True), (7, True)])
+async def test_a_snapshot_insists_when_an_event_since_the_last_reading_did(insisted: int, insists: bool) -> None:
+    desk = Desk(person())
+    desk.people[ADA] = desk.people[ADA].model_copy(update={"insisted": insisted})
+    await desk.work.pay(ADA)
+    assert desk.appended[0].insists is insists
+
+
+async def test_an_employee_that_is_not_there_any_more_is_gone() -> None:
+    desk = Desk(NotFound("gone", status=404))
+    await desk.work.pay(ADA)
+    assert (desk.appended[0].state, desk.appended[0].fields) == ("gone", {})
+
+
+async def test_an_employee_that_may_not_be_read_is_unreadable_with_the_reason() -> None:
+    desk = Desk(RecordRefused("Give the key's user access.", status=403))
+    await desk.work.pay(ADA)
+    assert (desk.appended[0].state, desk.appended[0].reason) == ("unreadable", "Give the key's user access.")
+
+
+async def test_a_reading_that_may_work_later_appends_nothing() -> None:
+    desk = Desk(Unavailable("down"))
+    with pytest.raises(Unavailable):
+        await desk.work.pay(ADA)
+    assert desk.appended == []
+
+
+async def test_who_owes_no_reading_is_not_read() -> None:
+    desk = Desk(person())
+    desk.people[ADA] = Person(debt=Debt(wanted=7, settled=7))
+    assert await desk.work.pay(ADA) is None
+    assert await desk.work.pay("2") is None
+    assert desk.asked == []
+
+
+def test_the_lane_sees_what_the_row_owes() -> None:
+    desk = Desk(person())
+    row = desk.work.look(ADA)
+    assert row is not None
+    assert row.owed
+    assert desk.work.look("2") is None
