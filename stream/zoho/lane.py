@@ -8,25 +8,12 @@ among the newest contacts, and what is found decides. So no contact is created t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from stream.clock import Clock
 from stream.codec import fingerprint
-from stream.core.contact import (
-    ActualContact,
-    ContactRow,
-    Writes,
-    adoptable,
-    body_to_create,
-    renamed,
-    shows,
-    without_unknown_persons,
-    writes,
-)
+from stream.core.contact import ActualContact, Writes, body_to_create, renamed, shows, without_unknown_persons, writes
 from stream.core.debt import NOTHING
 from stream.core.rows import ContactState
 from stream.errors import AnswerLost, ConnectionTrouble, NotFound, RecordRefused, Retriable
@@ -34,14 +21,13 @@ from stream.lane import LaneClosed, Owed, Waiting
 from stream.records import ConnectionId, ContactId, ContactKey, DesiredContact, LogPosition, OutcomeAction, SyncOutcome
 from stream.telemetry import OUTCOMES_TOTAL, log
 from stream.zoho.errors import NameTaken
+from stream.zoho.lookup import AddressTaken, Lookup
+from stream.zoho.payment import Contacts, Payment
 
 logger = log("zoho")
 
 LEAVER, JOINER, EDIT = 0, 1, 2
-CLOCK_SKEW = timedelta(minutes=10)
-"""How much earlier than our attempt a contact may seem to have been created by Zoho's clock."""
-LOOKS_BEFORE_HOLD = 3
-WAIT_S = 1.0
+SOON_S = 0.1
 
 Operation = Literal["create", "update", "activate", "deactivate"]
 DONE: dict[Operation, OutcomeAction] = {
@@ -52,43 +38,8 @@ DONE: dict[Operation, OutcomeAction] = {
 }
 
 
-class Contacts(Protocol):
-    """What this lane asks of the client. calls: how many requests it has sent so far."""
-
-    async def find_by_email(self, email: str) -> list[ContactRow]: ...
-    async def newest(self, until: datetime, *, email: str) -> list[ContactRow]: ...
-    async def contact(self, contact: ContactId) -> ActualContact: ...
-    async def create(self, body: dict[str, Any]) -> ActualContact: ...
-    async def update(self, contact: ContactId, body: dict[str, Any]) -> ActualContact: ...
-    async def mark_active(self, contact: ContactId) -> None: ...
-    async def mark_inactive(self, contact: ContactId) -> None: ...
-
-
-@dataclass
-class _Payment:
-    """One try at one debt: what it is for, and what it has come to so far. attempt: whose end is known by now."""
-
-    key: ContactKey
-    state: ContactState
-    wanted: int
-    fingerprint: str
-    attempt: int | None = None
-    contact: ContactId | None = None
-    last: LogPosition | None = None
-    calls: int = 0
-    changes: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
-
-    @property
-    def desired(self) -> DesiredContact:
-        return self.state.desired
-
-
 class KeepContacts:
-    """Keys are contact keys; the debt is in employees offsets.
-
-    A Zoho contact id is bound to one key: one that is found but bound to another is not adopted. The debt then waits
-    for that key's debts and looks again, and becomes a hold if the contact is still taken.
-    """
+    """Keys are contact keys; the debt is in employees offsets."""
 
     def __init__(
         self,
@@ -104,15 +55,14 @@ class KeepContacts:
         """settle_time: seconds, by the monotonic clock, from when this lane first saw that a write's end is unknown."""
         self._connection = connection
         self._client = client
+        self._lookup = Lookup(client, state_of)
         self._preview = preview
         self._state_of = state_of
         self._append = append
         self._clock = clock
         self._settle_time = settle_time
-        self._bound: dict[ContactId, ContactKey] = {}
         self._unresolved_since: dict[ContactKey, tuple[int, float]] = {}
         self._not_applied: dict[ContactKey, int] = {}
-        self._taken: dict[ContactKey, int] = {}
         self._said: dict[ContactKey, LogPosition] = {}
 
     def look(self, key: str) -> Owed | None:
@@ -120,7 +70,7 @@ class KeepContacts:
         if state is None:
             return None
         if state.contact_id is not None:
-            self._bound[state.contact_id] = ContactKey(key)
+            self._lookup.bind(state.contact_id, ContactKey(key))
         priority = JOINER if state.contact_id is None else EDIT if state.desired.active else LEAVER
         return Owed(self._owes(state), priority, state.folded)
 
@@ -128,7 +78,7 @@ class KeepContacts:
         state = self._state_of(ContactKey(key))
         if state is None or not self._owes(state):
             return None
-        payment = _Payment(
+        payment = Payment(
             key=ContactKey(key),
             state=state,
             wanted=state.debt.wanted,
@@ -148,7 +98,7 @@ class KeepContacts:
             status = error.context.get("status")
             await self._say(
                 payment,
-                "held" if isinstance(error, _AddressTaken) else "failed",
+                "held" if isinstance(error, AddressTaken) else "failed",
                 parks=payment.wanted,
                 reason=error.message,
                 status=status if isinstance(status, int) else None,
@@ -158,18 +108,18 @@ class KeepContacts:
     def _owes(self, state: ContactState) -> bool:
         return state.debt.unseen if self._preview else state.debt.owed
 
-    def _wait_for_fold(self, payment: _Payment) -> None:
+    def _wait_for_fold(self, payment: Payment) -> None:
         """Raises Waiting while the row does not know all that was said of it, such as a write whose answer was lost."""
         said = self._said.get(payment.key)
         if said is not None and payment.state.folded.get(said.topic, NOTHING) < said.offset:
-            raise Waiting("What was said last is not folded yet.", retry_after=WAIT_S / 10)
+            raise Waiting("What was said last is not folded yet.", retry_after=SOON_S)
         self._said.pop(payment.key, None)
 
-    def _wait_for_turn(self, payment: _Payment) -> None:
+    def _wait_for_turn(self, payment: Payment) -> None:
         """Raises Waiting while another contact must give up its address first, or a lost write has not settled."""
         after = payment.state.after
         if after is not None and self._may_show_an_address(after):
-            raise Waiting("Another contact gives up its address first.", retry_after=WAIT_S / 10)
+            raise Waiting("Another contact gives up its address first.", retry_after=SOON_S)
         unresolved = payment.state.unresolved
         if unresolved is None or self._not_applied.get(payment.key) == unresolved.offset:
             return
@@ -185,15 +135,15 @@ class KeepContacts:
         """Whether the contact has a change to come. One that was looked up in vain has nothing to give up."""
         state = self._state_of(key)
         exists = state is not None and (state.contact_id is not None or state.unresolved is not None)
-        return state is not None and exists and state.debt.owed and key not in self._taken
+        return state is not None and exists and state.debt.owed and not self._lookup.looked_in_vain(key)
 
-    async def _pay(self, payment: _Payment) -> None:
+    async def _pay(self, payment: Payment) -> None:
         state = payment.state
         known = state.contact_id is not None and state.applied == payment.fingerprint and state.unresolved is None
         if known and state.insisted <= state.debt.settled:
             await self._finish(payment, "unchanged", state.contact_id)
             return
-        actual, action = await self._find(payment)
+        actual, action = await self._lookup.find(payment)
         payment.attempt = state.unresolved.offset if state.unresolved else None
         if actual is None:
             if not payment.desired.active or not payment.desired.email:
@@ -208,64 +158,7 @@ class KeepContacts:
             await self._say(payment, action, contact=actual.contact_id)
         await self._write(payment, actual, wanted)
 
-    async def _find(self, payment: _Payment) -> tuple[ActualContact | None, OutcomeAction | None]:
-        """The contact as it is now, and the outcome that binds it when it was not bound before."""
-        contact = payment.state.contact_id
-        if contact is not None:
-            with suppress(NotFound):  # deleted by hand: looked for, and made anew where it is still wanted
-                return without_unknown_persons(await self._counted(payment, self._client.contact(contact))), None
-        row = await self._search(payment)
-        if row is None:
-            return None, None
-        self._bound[row.contact_id] = payment.key
-        try:
-            actual = await self._counted(payment, self._client.contact(row.contact_id))
-        except BaseException:
-            self._bound.pop(row.contact_id, None)
-            raise
-        unresolved = payment.state.unresolved
-        ours = unresolved is not None and unresolved.operation == "create"
-        return without_unknown_persons(actual), "created" if ours else "adopted"
-
-    async def _search(self, payment: _Payment) -> ContactRow | None:
-        """The contact with the person's address; after a lost create, first one with the address that it carried."""
-        lost = payment.state.unresolved
-        if lost is not None and lost.operation == "create" and lost.email:
-            rows = await self._with_address(payment, lost.email)
-            rows = rows or await self._counted(payment, self._client.newest(lost.at - CLOCK_SKEW, email=lost.email))
-            # One that is another key's by now stands in nobody's way: the address may have moved on since.
-            if (row := adoptable(self._free(payment, rows), payment.desired)) is not None:
-                return row
-            if lost.email == payment.desired.email:
-                return self._unbound(payment, rows)
-        rows = await self._with_address(payment, payment.desired.email) if payment.desired.email else []
-        return self._unbound(payment, rows)
-
-    async def _with_address(self, payment: _Payment, email: str) -> list[ContactRow]:
-        # Whether the filter minds letter case is not documented.
-        for spelling in dict.fromkeys((email, email.lower())):
-            if rows := await self._counted(payment, self._client.find_by_email(spelling)):
-                return list(rows)
-        return []
-
-    def _free(self, payment: _Payment, rows: list[ContactRow]) -> list[ContactRow]:
-        return [row for row in rows if self._bound.get(row.contact_id, payment.key) == payment.key]
-
-    def _unbound(self, payment: _Payment, rows: list[ContactRow]) -> ContactRow | None:
-        """The row to adopt. Raises Waiting while what was found is another key's, _AddressTaken when it stays so."""
-        free = self._free(payment, rows)
-        if free or not rows:
-            self._taken.pop(payment.key, None)
-            return adoptable(free, payment.desired)
-        owners = [self._state_of(self._bound[row.contact_id]) for row in rows]
-        settled = not any(owner is not None and owner.debt.owed for owner in owners)
-        looks = self._taken[payment.key] = self._taken.get(payment.key, 0) + settled
-        if looks < LOOKS_BEFORE_HOLD:
-            raise Waiting("Another employee's contact still shows this address.", retry_after=WAIT_S)
-        del self._taken[payment.key]
-        raise _AddressTaken("Another employee's contact shows this address: settle who holds it.")
-
-    async def _create(self, payment: _Payment) -> tuple[ActualContact, OutcomeAction | None]:
+    async def _create(self, payment: Payment) -> tuple[ActualContact, OutcomeAction | None]:
         """The new contact, and the outcome that is still to be said of it."""
         body = body_to_create(payment.desired, payment.state.employee)
         try:
@@ -273,17 +166,17 @@ class KeepContacts:
         except NameTaken:
             body = body_to_create(payment.desired, payment.state.employee, plain_name=False)
             actual = await self._attempt(payment, "create", lambda: self._client.create(body))
-        self._bound[actual.contact_id] = payment.key
+        self._lookup.bind(actual.contact_id, payment.key)
         payment.changes = {name: (None, value) for name, value in _shown(payment.desired).items()}
         if not shows(payment.desired, actual):
             logger.warning("zoho.fields_dropped", connection=self._connection, contact_key=payment.key)
             # What the answer does not show is read back from the contact itself before it counts as written. The id is
             # said first: a contact without its address could not be found again.
             await self._say(payment, "created", contact=actual.contact_id)
-            return without_unknown_persons(await self._counted(payment, self._client.contact(actual.contact_id))), None
+            return without_unknown_persons(await payment.counted(self._client.contact(actual.contact_id))), None
         return without_unknown_persons(actual), "created"
 
-    async def _write(self, payment: _Payment, actual: ActualContact, wanted: Writes) -> None:
+    async def _write(self, payment: Payment, actual: ActualContact, wanted: Writes) -> None:
         """A leaver is made inactive before anything else, a rehire active after everything else."""
         contact = actual.contact_id
         body = wanted.update
@@ -309,7 +202,7 @@ class KeepContacts:
                 await self._say(payment, DONE[operation], contact=contact)
 
     async def _attempt(
-        self, payment: _Payment, operation: Operation, call: Callable[[], Coroutine[Any, Any, Any]]
+        self, payment: Payment, operation: Operation, call: Callable[[], Coroutine[Any, Any, Any]]
     ) -> Any:
         """Say that the write begins, then begin it; the fence is checked in between, by the client's admission."""
         if operation == "create":
@@ -318,18 +211,14 @@ class KeepContacts:
         assert payment.last is not None
         payment.attempt = payment.last.offset
         try:
-            return await self._counted(payment, call())
+            return await payment.counted(call())
         except AnswerLost:
             raise
         except (Retriable, RecordRefused, ConnectionTrouble, LaneClosed):
             self._not_applied[payment.key] = payment.attempt
             raise
 
-    async def _counted(self, payment: _Payment, call: Coroutine[Any, Any, Any]) -> Any:
-        payment.calls += 1
-        return await call
-
-    async def _finish(self, payment: _Payment, action: OutcomeAction, contact: ContactId | None) -> None:
+    async def _finish(self, payment: Payment, action: OutcomeAction, contact: ContactId | None) -> None:
         shown = payment.fingerprint if contact is not None else None
         await self._say(payment, action, contact=contact, settles=payment.wanted, shown=shown)
         self._unresolved_since.pop(payment.key, None)
@@ -337,7 +226,7 @@ class KeepContacts:
 
     async def _say(
         self,
-        payment: _Payment,
+        payment: Payment,
         action: OutcomeAction,
         *,
         operation: Operation | None = None,
@@ -373,10 +262,6 @@ class KeepContacts:
         if ends:
             payment.calls, payment.changes = 0, {}
         OUTCOMES_TOTAL.labels(self._connection, action).inc()
-
-
-class _AddressTaken(RecordRefused):
-    """The address of a debt is shown by a contact that is bound to somebody else, who owes nothing."""
 
 
 def _shown(desired: DesiredContact) -> dict[str, str]:

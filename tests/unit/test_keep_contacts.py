@@ -11,7 +11,8 @@ from stream.errors import AnswerLost, Unavailable
 from stream.lane import Waiting
 from stream.records import ContactKey, EmployeeId, LogPosition, Mapping, SyncOutcome
 from stream.zoho.errors import InvalidValue
-from stream.zoho.lane import EDIT, JOINER, LEAVER, LOOKS_BEFORE_HOLD
+from stream.zoho.lane import EDIT, JOINER, LEAVER
+from stream.zoho.lookup import LOOKS_BEFORE_HOLD
 from tests.memory_zoho import Fault, StoredContact
 from tests.small_world import OUTCOMES, SETTLE_TIME, SmallWorld, at, keep_contacts, person
 

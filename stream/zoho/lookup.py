@@ -1,0 +1,102 @@
+"""Which Zoho contact stands for a key: the one that is bound to it, or one that is found by its address.
+
+A Zoho contact id is bound to one key: one that is found but bound to another is not adopted. The debt then waits for
+that key's debts and looks again, and becomes a hold if the contact is still taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from stream.core.contact import ActualContact, ContactRow, adoptable, without_unknown_persons
+from stream.core.rows import ContactState
+from stream.errors import NotFound, RecordRefused
+from stream.lane import Waiting
+from stream.records import ContactId, ContactKey, OutcomeAction
+from stream.zoho.payment import Contacts, Payment
+
+CLOCK_SKEW = timedelta(minutes=10)
+"""How much earlier than our attempt a contact may seem to have been created by Zoho's clock."""
+LOOKS_BEFORE_HOLD = 3
+LOOK_AGAIN_S = 1.0
+
+
+class AddressTaken(RecordRefused):
+    """The address of a debt is shown by a contact that is bound to somebody else, who owes nothing."""
+
+
+class Lookup:
+    """The contacts of one connection. Told of every binding by `bind`, before anything is looked up."""
+
+    def __init__(self, client: Contacts, state_of: Callable[[ContactKey], ContactState | None]) -> None:
+        self._client = client
+        self._state_of = state_of
+        self._bound: dict[ContactId, ContactKey] = {}
+        self._taken: dict[ContactKey, int] = {}
+
+    def bind(self, contact: ContactId, key: ContactKey) -> None:
+        """The contact is this key's."""
+        self._bound[contact] = key
+
+    def looked_in_vain(self, key: ContactKey) -> bool:
+        """Whether this key's address is shown by another key's contact, as far as was seen last."""
+        return key in self._taken
+
+    async def find(self, payment: Payment) -> tuple[ActualContact | None, OutcomeAction | None]:
+        """The contact as it is now, and the outcome that binds it when it was not bound before."""
+        contact = payment.state.contact_id
+        if contact is not None:
+            with suppress(NotFound):  # deleted by hand: looked for, and made anew where it is still wanted
+                return without_unknown_persons(await payment.counted(self._client.contact(contact))), None
+        row = await self._search(payment)
+        if row is None:
+            return None, None
+        self._bound[row.contact_id] = payment.key
+        try:
+            actual = await payment.counted(self._client.contact(row.contact_id))
+        except BaseException:
+            self._bound.pop(row.contact_id, None)
+            raise
+        unresolved = payment.state.unresolved
+        ours = unresolved is not None and unresolved.operation == "create"
+        return without_unknown_persons(actual), "created" if ours else "adopted"
+
+    async def _search(self, payment: Payment) -> ContactRow | None:
+        """The contact with the person's address; after a lost create, first one with the address that it carried."""
+        lost = payment.state.unresolved
+        if lost is not None and lost.operation == "create" and lost.email:
+            rows = await self._with_address(payment, lost.email)
+            rows = rows or await payment.counted(self._client.newest(lost.at - CLOCK_SKEW, email=lost.email))
+            # One that is another key's by now stands in nobody's way: the address may have moved on since.
+            if (row := adoptable(self._free(payment, rows), payment.desired)) is not None:
+                return row
+            if lost.email == payment.desired.email:
+                return self._unbound(payment, rows)
+        rows = await self._with_address(payment, payment.desired.email) if payment.desired.email else []
+        return self._unbound(payment, rows)
+
+    async def _with_address(self, payment: Payment, email: str) -> list[ContactRow]:
+        # Whether the filter minds letter case is not documented.
+        for spelling in dict.fromkeys((email, email.lower())):
+            if rows := await payment.counted(self._client.find_by_email(spelling)):
+                return list(rows)
+        return []
+
+    def _free(self, payment: Payment, rows: list[ContactRow]) -> list[ContactRow]:
+        return [row for row in rows if self._bound.get(row.contact_id, payment.key) == payment.key]
+
+    def _unbound(self, payment: Payment, rows: list[ContactRow]) -> ContactRow | None:
+        """The row to adopt. Raises Waiting while what was found is another key's, AddressTaken when it stays so."""
+        free = self._free(payment, rows)
+        if free or not rows:
+            self._taken.pop(payment.key, None)
+            return adoptable(free, payment.desired)
+        owners = [self._state_of(self._bound[row.contact_id]) for row in rows]
+        settled = not any(owner is not None and owner.debt.owed for owner in owners)
+        looks = self._taken[payment.key] = self._taken.get(payment.key, 0) + settled
+        if looks < LOOKS_BEFORE_HOLD:
+            raise Waiting("Another employee's contact still shows this address.", retry_after=LOOK_AGAIN_S)
+        del self._taken[payment.key]
+        raise AddressTaken("Another employee's contact shows this address: settle who holds it.")

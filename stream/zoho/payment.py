@@ -1,0 +1,50 @@
+"""One try at one contact's debt: what it is for, what it has come to, and what it asks of the client."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from stream.core.contact import ActualContact, ContactRow
+from stream.core.rows import ContactState
+from stream.records import ContactId, ContactKey, DesiredContact, LogPosition
+
+T = TypeVar("T")
+
+
+class Contacts(Protocol):
+    """What the lane asks of the client."""
+
+    async def find_by_email(self, email: str) -> list[ContactRow]: ...
+    async def newest(self, until: datetime, *, email: str) -> list[ContactRow]: ...
+    async def contact(self, contact: ContactId) -> ActualContact: ...
+    async def create(self, body: dict[str, Any]) -> ActualContact: ...
+    async def update(self, contact: ContactId, body: dict[str, Any]) -> ActualContact: ...
+    async def mark_active(self, contact: ContactId) -> None: ...
+    async def mark_inactive(self, contact: ContactId) -> None: ...
+
+
+@dataclass
+class Payment:
+    """attempt: the last attempting outcome whose end is known by now. calls, changes: since the last outcome."""
+
+    key: ContactKey
+    state: ContactState
+    wanted: int
+    fingerprint: str
+    attempt: int | None = None
+    contact: ContactId | None = None
+    last: LogPosition | None = None
+    calls: int = 0
+    changes: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+
+    @property
+    def desired(self) -> DesiredContact:
+        return self.state.desired
+
+    async def counted(self, call: Coroutine[Any, Any, T]) -> T:
+        """Await a call of the client, which the next outcome accounts for."""
+        self.calls += 1
+        return await call
