@@ -91,6 +91,7 @@ class Worker:
         self._vault = vault
         self._clock = clock or SystemClock()
         self._opening: set[asyncio.Task[None]] = set()
+        self._assigned = False
         self._not_ready: str | None = "waiting for Kafka"
         self._failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._folding: Folding | None = None
@@ -100,7 +101,7 @@ class Worker:
         """Work until `stop` is set. What the worker must not survive ends the process here and now."""
         settings = self._settings
         async with AsyncExitStack() as stack:
-            health = Health(lambda: self._not_ready, self._serving)
+            health = Health(self._vault.key_ids, lambda: self._not_ready, self._serving)
             address = await health.start(
                 settings.metrics_host, settings.metrics_port, settings.data / "worker" / "address"
             )
@@ -170,6 +171,7 @@ class Worker:
         sink(app, folding, upserts, contacts)
         settle(app, folding, outcomes, contacts, companies)
         app.on_partitions_revoked.connect(self._revoked)
+        app.on_partitions_assigned.connect(self._given)
         app.on_rebalance_complete.connect(self._recovered)
         await connections.loaded.wait()  # the roster fold must know the mappings before it folds anything
         self._not_ready = "recovering tables"
@@ -199,6 +201,7 @@ class Worker:
 
     async def _revoked(self, _: Any, /, *args: Any, **__: Any) -> None:
         (revoked,) = args
+        self._assigned = False
         self._not_ready = "rebalancing"
         for task in self._opening:
             task.cancel()
@@ -212,7 +215,12 @@ class Worker:
         await self._lanes.close(numbers)
         await self._folding.close(numbers)
 
+    async def _given(self, *_: Any, **__: Any) -> None:
+        self._assigned = True
+
     async def _recovered(self, app: Any, /, *_: Any, **__: Any) -> None:
+        if not self._assigned:  # a recovery that ends while the partitions are being given away again
+            return
         numbers = sorted({tp.partition for tp in app.consumer.assignment() if tp.topic == HR_EVENTS.name})
         self._keep(self._open(numbers))
 

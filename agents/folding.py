@@ -3,7 +3,7 @@
 `steps` gives an agent one record after the other of a partition. All agents of a partition fold one at a time, from the
 first read to the last write. What comes of a fold goes through `Step.commit`: outputs are in the log before rows are
 written, rows are in their changelogs before the record is acked, and a fold that touches several rows is written as one
-intent first, so that a redelivery repeats it instead of folding again.
+intent first, which the partition's next owner carries out before it folds anything.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ INTENT = "\x00intent"
 """Key of a partition's intent row in the roster table; no connection id begins with it."""
 TAIL = 50
 """Newest records of an output topic that are searched for the greatest cause."""
+ROOM_BYTES = 64 * 1024
+"""Of a dead letter, for all but its payload."""
 
 R = TypeVar("R", bound=Row)
 
@@ -52,15 +54,16 @@ class Intent(Model):
 class Partition:
     """What one partition of all topics has come to on this worker, from its assignment to its revocation."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, generation: int) -> None:
+        """generation: of the consumer group, in which it was assigned."""
         self.number = number
+        self.generation = generation
         self.folding = asyncio.Lock()
         self.closed = False
         self.caught_up = asyncio.Event()
         self.next: dict[str, int] = {}
         self.ends: dict[str, int] = {}
         self.appended: dict[tuple[str, str], int] = {}
-        self.intent: Intent | None = None
 
     def folded(self, topic: str, offset: int) -> None:
         self.next[topic] = max(self.next[topic], offset + 1)
@@ -137,25 +140,44 @@ class Folding:
 
     async def open(self, numbers: Iterable[int]) -> list[Partition]:
         """These partitions are ours and their tables recovered: learn where they stand, then let the agents fold."""
-        opened = [Partition(number) for number in numbers]
+        opened = [Partition(number, self._app.consumer_generation_id) for number in numbers]
         extents = await self._reader.extents(APP, [(t.name, p.number) for t in TOPICS for p in opened])
         tails = await self._reader.newest(
             {(t.name, p.number): extents[t.name, p.number] for t in (CONTACT_UPSERTS, DEAD_LETTERS) for p in opened},
             TAIL,
         )
+        positions = {(t.changelog, p.number): t.opened(p.number) for t in self._tables.values() for p in opened}
         for partition in opened:
             self._learn(partition, extents, tails)
-            self._partitions[partition.number] = partition
+            await self._finish(partition)
             partition.look()
+        for partition in opened:
+            self._partitions[partition.number] = partition
         self._assigned.set()
         self._assigned = asyncio.Event()
-        await self._listen()
+        await self._echo.listen(positions, self._failed)
         return opened
 
-    async def _listen(self) -> None:
-        tables = self._tables.values()
-        positions = {(t.changelog, number): t.opened(number) for t in tables for number in self._partitions}
-        await self._echo.listen(positions, self._failed)
+    async def _finish(self, partition: Partition) -> None:
+        """Carry out what a former owner may have left half done, before anybody folds into the rows it speaks of.
+
+        Rows that hold the intent's input already may hold later ones of other topics too: they are written as they are.
+        """
+        if (kept := self._tables["roster"].raw(partition.number, INTENT)) is None:
+            return
+        intent = Intent.model_validate_json(kept)
+        position = intent.position
+        same_life = position.topic_id == self._log.topic_id(position.topic)
+        if not same_life or position.offset < partition.next[position.topic]:
+            return
+        logger.info("folding.intent_found", **position.model_dump())
+        rows = []
+        for table, key, row in intent.rows:
+            present = self._tables[table].raw(partition.number, key)
+            done = present is not None and orjson.loads(present)["folded"].get(position.topic, -1) >= position.offset
+            rows.append((table, key, present.decode() if present is not None and done else row))
+        await self.carry_out(partition, intent.model_copy(update={"rows": tuple(rows)}))
+        partition.folded(position.topic, position.offset)
 
     async def _heard(self, changelog: str, number: int, offset: int, key: bytes) -> None:
         """A row landed in one of our changelogs. If it is not ours, ours is written again, behind it."""
@@ -188,8 +210,6 @@ class Folding:
                 if cause is not None and cause.topic_id == self._log.topic_id(cause.topic):
                     key = (topic.name, cause.topic)
                     partition.appended[key] = max(partition.appended.get(key, -1), cause.offset)
-        if (intent := self._tables["roster"].raw(number, INTENT)) is not None:
-            partition.intent = Intent.model_validate_json(intent)
 
     async def close(self, numbers: Iterable[int]) -> None:
         """These partitions go: wait for the folds under way and begin no other."""
@@ -219,8 +239,7 @@ class Folding:
     async def steps(self, stream: StreamT[bytes], topic: Topic) -> AsyncIterator[Step]:
         """The records of one topic, decoded, in order; each is acked when the loop asks for the next.
 
-        What cannot be decoded is kept as a dead letter. What was folded before is passed over; what a former owner left
-        half done is carried out.
+        What cannot be decoded is kept as a dead letter. What was folded before is passed over.
         """
         async for event in stream.noack().events():  # type: ignore[attr-defined]  # missing in Faust's own type
             message = event.message
@@ -231,6 +250,8 @@ class Folding:
                     partition=message.partition,
                     offset=message.offset,
                 )
+                if message.generation_id != partition.generation:
+                    continue  # fetched before the partition went and came again: it comes again too, in its turn
                 step = await self._step(partition, topic, position, message.key, message.value)
                 if step is not None:
                     yield step
@@ -243,14 +264,6 @@ class Folding:
     ) -> Step | None:
         if position.offset < partition.next[topic.name]:
             return None
-        intent = partition.intent
-        if intent is not None and intent.position.topic == position.topic:
-            same_life = intent.position.topic_id == position.topic_id
-            if same_life and position.offset < intent.position.offset:
-                return None
-            if same_life and position.offset == intent.position.offset:
-                await self.carry_out(partition, intent)
-                return None
         try:
             record = decode(topic, value)
         except UndecodableRecord as error:
@@ -270,13 +283,15 @@ class Folding:
         DEAD_LETTERED.labels(position.topic).inc()
         if position.offset < partition.appended.get((DEAD_LETTERS.name, position.topic), -1):
             return
+        payload = base64.b64encode(value or b"").decode()
+        fits = len(payload) <= DEAD_LETTERS.max_record_bytes - ROOM_BYTES
         letter = DeadLetter(
             connection=ConnectionId((key or b"").decode(errors="replace")),
             stage=position.topic,
             error=type(error).__name__,
-            message=error.message,
+            message=error.message if fits else f"{error.message} It is too large to be copied: read it at its origin.",
             origin=position,
-            payload=base64.b64encode(value or b"").decode(),
+            payload=payload if fits else "",
             at=self._clock.now(),
         )
         await self._log.append(letter, partition=partition.number)
@@ -284,7 +299,6 @@ class Folding:
     async def keep(self, partition: Partition, intent: Intent) -> None:
         """Make the intent durable: from here on it is carried out, by us or by the next owner."""
         await self._tables["roster"].write(partition.number, {INTENT: orjson.dumps(intent.model_dump(mode="json"))})
-        partition.intent = intent
 
     async def carry_out(self, partition: Partition, intent: Intent) -> None:
         """Append the outputs, unless the log has those of later inputs, then write the rows. Safe to repeat."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,9 +26,15 @@ class Serving:
 
 
 class Health:
-    """not_ready: why the worker is not ready, None when it is."""
+    """not_ready: why the worker is not ready, None when it is. vault_keys: ids, not secret, of the keys it holds."""
 
-    def __init__(self, not_ready: Callable[[], str | None], serving: Callable[[ConnectionId], Serving]) -> None:
+    def __init__(
+        self,
+        vault_keys: Iterable[str],
+        not_ready: Callable[[], str | None],
+        serving: Callable[[ConnectionId], Serving],
+    ) -> None:
+        self._vault_keys = sorted(vault_keys)
         self._not_ready = not_ready
         self._serving = serving
         self._runner: web.AppRunner | None = None
@@ -45,9 +52,9 @@ class Health:
         try:
             await site.start()
         except OSError as error:
+            why = os.strerror(error.errno or 0)
             raise SettingsError(
-                f"Port {port} of {host} cannot be used ({error.strerror}): end the other program, or set "
-                "ROSTERBOOK_METRICS_PORT."
+                f"Port {port} of {host} cannot be used ({why}): end the other program, or set ROSTERBOOK_METRICS_PORT."
             ) from error
         bound = self._runner.addresses[0]
         address = f"{bound[0]}:{bound[1]}"
@@ -60,7 +67,7 @@ class Health:
             await self._runner.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        return web.json_response({"alive": True})
+        return web.json_response({"alive": True, "vault_keys": self._vault_keys})
 
     async def _readyz(self, _: web.Request) -> web.Response:
         reason = self._not_ready()

@@ -29,6 +29,8 @@ KAFKA_GRACE_S = 0.9
 BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 0.5, 10.0
 GIVE_UP_AFTER, GIVE_UP_WITHIN_S = 6, 120.0
 """So many ends of one part within so many seconds are not bad luck any more."""
+MISSET = "exit code 2"
+"""How a command ends when only a person can mend what is wrong, such as a port that is taken: never tried again."""
 
 
 class Installation:
@@ -85,6 +87,7 @@ class Installation:
         settings = self._settings
         self._logs.mkdir(parents=True, exist_ok=True)
         await self._kafka.start()
+        self._say(f"Kafka answers at {self._kafka.bootstrap}")
         load_vault(settings, create=True)
         async with admin(self._kafka.bootstrap) as client:
             await apply(client, settings.partitions, settings.replicas, settings.min_insync)
@@ -122,6 +125,9 @@ class Installation:
             reason = why()
             logger.error("up.part_ended", part=name, how=how, times=len(ends))
             self._say(f"{name} ended ({how}): {reason}")
+            if how == MISSET:
+                self._give_up(reason)
+                return
             if len(ends) >= GIVE_UP_AFTER:
                 self._give_up(f"{name} ended {len(ends)} times in {GIVE_UP_WITHIN_S:g} s, last with {how}: {reason}")
                 return
@@ -151,25 +157,33 @@ class Installation:
 
     async def _ready(self) -> None:
         """Wait until gateway and worker say that they are ready."""
+        lacking: str | None = None
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
             try:
                 async with asyncio.timeout(READY_S):
                     for part in ("gateway", "worker"):
-                        while not await self._is_ready(http, part):
+                        while (lacking := await self._lacking(http, part)) is not None:
                             if self.failed.done():
                                 raise Fatal(self.failed.result())
                             await asyncio.sleep(0.05)
+                        self._say(f"{part} is ready at http://{self.address(part)}")
             except TimeoutError:
-                raise Fatal(f"Not ready within {READY_S:g} s: the files in {self._logs} say why.") from None
+                raise Fatal(
+                    f"Not ready within {READY_S:g} s ({lacking}): the files in {self._logs} say more."
+                ) from None
 
-    async def _is_ready(self, http: aiohttp.ClientSession, part: str) -> bool:
+    async def _lacking(self, http: aiohttp.ClientSession, part: str) -> str | None:
+        """Why the part is not ready, None when it is."""
         if (address := self.address(part)) is None:
-            return False
+            return f"{part}: does not listen"
         try:
             async with http.get(f"http://{address}/readyz") as answer:
-                return answer.status == 200
+                if answer.status == 200:
+                    return None
+                told = await answer.json()
         except (aiohttp.ClientError, TimeoutError):
-            return False
+            return f"{part}: does not answer"
+        return f"{part}: {told.get('reason') or ', '.join(told.get('reasons', ()))}"
 
     async def stop(self) -> None:
         """End all parts, Kafka last, so that what the worker still learns is kept. May be called again."""

@@ -9,11 +9,18 @@ from agents.folding import Folding
 from agents.tables import Rows
 from stream.core import folds
 from stream.core.rows import Company, ContactState
-from stream.records import LaneOutcome, SyncOutcome
-from stream.telemetry import log
+from stream.records import DesiredContact, LaneOutcome, SyncOutcome
 from stream.topics import OUTCOMES
 
-logger = log("settle")
+NOT_WISHED_YET = DesiredContact(
+    active=False,
+    contact_type="vendor",
+    first_name=None,
+    last_name=None,
+    email=None,
+    designation=None,
+    department=None,
+)
 
 
 def settle(
@@ -30,10 +37,10 @@ def settle(
         async for step in folding.steps(stream, OUTCOMES):
             match step.record:
                 case SyncOutcome() as outcome:
-                    state = step.get(contacts, outcome.contact_key)
-                    if state is None:
-                        logger.error("settle.contact_unknown", connection=outcome.connection, key=outcome.contact_key)
-                        continue
+                    # In a rebuild an outcome may be folded before the wish that it answers.
+                    state = step.get(contacts, outcome.contact_key) or ContactState(
+                        employee=outcome.employee, desired=NOT_WISHED_YET
+                    )
                     await step.write(contacts, {outcome.contact_key: folds.learn(state, outcome, step.position)})
                 case LaneOutcome() as outcome:
                     company = step.get(companies, "company") or Company()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cyclopts
 
 from agents.cli.console import print_json, print_table, say
-from stream.errors import ConnectionFileError, LogUnavailable, UsageError
+from stream.errors import ConnectionFileError, LogUnavailable, SettingsError, UsageError, VaultLocked
 
 if TYPE_CHECKING:
     from stream.kafka.event_log import EventLog
@@ -42,7 +42,7 @@ async def add(file: Path, /, *, json: bool = False) -> None:
     json
         Print JSON.
     """
-    from agents.cli.acceptance import wait_until_in_service
+    from agents.cli.acceptance import refuse_other_vault, wait_until_in_service
     from agents.cli.surroundings import bootstrap_servers, command_settings, gateway_url, worker_url
     from stream.clock import SystemClock
     from stream.connection_file import load_connection, seal
@@ -53,7 +53,12 @@ async def add(file: Path, /, *, json: bool = False) -> None:
     loaded = load_connection(file)
     bootstrap = bootstrap_servers(settings)
     clock = SystemClock()
-    connection = seal(loaded, load_vault(settings), clock.now())
+    try:
+        vault = load_vault(settings)
+    except VaultLocked as error:  # what a process must not survive is, for a command, how it was called
+        raise SettingsError(error.message) from error
+    connection = seal(loaded, vault, clock.now())
+    await refuse_other_vault(connection, worker_url(settings))
     log = EventLog(bootstrap)
     await log.start()
     try:

@@ -39,6 +39,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 def say(sentence: str) -> None:
     """A sentence as an answer."""
     sys.stdout.write(f"{sentence}\n")
+    sys.stdout.flush()
 
 
 def emit(event: Mapping[str, object], text: str, *, json: bool) -> None:

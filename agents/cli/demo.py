@@ -44,7 +44,7 @@ async def demo(*, employees: int = 120, exit_when_synced: bool = False, json: bo
     def tell(line: str) -> None:
         if json:
             sys.stderr.write(line + "\n")
-        elif not live:
+        else:
             say(line)
 
     play = asyncio.create_task(perform(employees, exit_when_synced=exit_when_synced, live=live, say=tell))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import cyclopts
@@ -39,4 +40,5 @@ async def sandbox(vendor: Literal["bamboohr", "zoho"], /, *, port: int = 0, empl
 
             await serve_zoho(port)
     except OSError as error:
-        raise Fatal(f"Port {port} cannot be used ({error.strerror}): choose another with --port.") from error
+        why = os.strerror(error.errno or 0)
+        raise Fatal(f"Port {port} cannot be used ({why}): choose another with --port.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from stream.records import Mapping
 from stream.settings import load_settings
 from stream.telemetry import configure_logging
 
-LOOK_S = 0.25
+LOOK_S = 0.2
 BETWEEN_CHAPTERS_S = 3.0
 """So that a person who watches can follow."""
 STILL_S = 60.0
@@ -35,13 +36,22 @@ class Demo:
 
     def __init__(self, employees: int, *, say: Callable[[str], None], clock: Clock | None = None) -> None:
         self._employees = employees
-        self._say = say
+        self._print = say
+        self._viewing = False
         self._clock = clock or SystemClock()
-        self._chapter = "setting the stage"
+        self._began = _process_start(self._clock.monotonic())
+        self._has_contacts = False
+        self._headline = ""
         self.data = Path(tempfile.mkdtemp(prefix="rosterbook-demo-"))
         (self.data / "logs").mkdir()
-        self.stage = Stage(self.data, say=say)
+        self.stage = Stage(self.data, say=self._say)
         self.watch: Watch | None = None
+
+    def _say(self, line: str) -> None:
+        """A line of text, or the headline of the live view while there is one."""
+        self._headline = line
+        if not self._viewing:
+            self._print(line)
 
     def compare(self) -> Comparison:
         return compare(self.stage.vendors.bamboohr.company, self.stage.vendors.zoho.organization, Mapping())
@@ -59,7 +69,6 @@ class Demo:
             await self._happen(daily_life(self.stage.vendors.bamboohr.company, seed), BETWEEN_CHAPTERS_S)
 
     async def _happen(self, chapter: Chapter, pause: float) -> None:
-        self._chapter = chapter.title
         self._say(chapter.title)
         chapter.happen()
         await self.synced()
@@ -70,6 +79,7 @@ class Demo:
         """Return once both sides show the same. Raises Fatal when nothing moves any more and they still differ."""
         last, since = (-1, -1), self._clock.monotonic()
         while not self.compare().equal:
+            self._tell_first_contact()
             if self.stage.installation.failed.done():
                 raise Fatal(self.stage.installation.failed.result())
             now = (len(self.watch.latencies_ms) if self.watch else 0, self.stage.vendors.zoho_calls)
@@ -77,14 +87,21 @@ class Demo:
                 last, since = now, self._clock.monotonic()
             elif self._clock.monotonic() - since > STILL_S:
                 raise Fatal(f"Nothing has moved for {STILL_S:g} s and both sides differ: see {self.data / 'logs'}.")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(LOOK_S)
+        self._tell_first_contact()
+
+    def _tell_first_contact(self) -> None:
+        if not self._has_contacts and self.stage.vendors.zoho.organization.contacts:
+            self._has_contacts = True
+            self._say(f"First contact after {self._clock.monotonic() - self._began:.1f} s")
 
     async def show(self) -> None:
         """The live view, until cancelled."""
         assert self.watch is not None
+        self._viewing = True
         with Live(console=Console(), refresh_per_second=8, screen=False) as live:
             while True:
-                live.update(screen(self.stage, self.watch, self._chapter, self.compare()))
+                live.update(screen(self.stage, self.watch, self._headline, self.compare()))
                 await asyncio.sleep(LOOK_S)
 
     def report(self) -> dict[str, object]:
@@ -109,7 +126,6 @@ async def perform(employees: int, *, exit_when_synced: bool, live: bool, say: Ca
     say(f"Data folder {demo.data}")
     async with AsyncExitStack() as stack:
         stage = await stack.enter_async_context(demo.stage)
-        say(f"Gateway http://{stage.installation.address('gateway')}, Kafka {stage.installation.kafka}")
         say(f"Zoho's limit is raised to {stage.vendors.calls_per_minute} calls a minute; a real organization has 100.")
         demo.watch = Watch(stage.installation.kafka)
         await demo.watch.start()
@@ -132,3 +148,12 @@ async def _caught_up(watch: Watch) -> None:
     while seen != len(watch.latencies_ms):
         seen = len(watch.latencies_ms)
         await asyncio.sleep(LOOK_S * 4)
+
+
+def _process_start(now: float) -> float:
+    """When this process began, by the clock of `now`; `now` itself where the system does not tell (it is Linux's)."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])  # proc(5): starttime
+    except (OSError, ValueError, IndexError):
+        return now
+    return min(now, ticks / os.sysconf("SC_CLK_TCK"))

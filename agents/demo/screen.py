@@ -15,7 +15,7 @@ STYLES = {"created": "green", "adopted": "green", "updated": "cyan", "activated"
 WIDE = 44
 
 
-def screen(stage: Stage, watch: Watch, chapter: str, now: Comparison) -> Group:
+def screen(stage: Stage, watch: Watch, headline: str, now: Comparison) -> Group:
     """One picture. `now`: both sides as they are at this moment."""
     installation = stage.installation
     top = Text.assemble(
@@ -26,7 +26,7 @@ def screen(stage: Stage, watch: Watch, chapter: str, now: Comparison) -> Group:
             "dim",
         ),
         ("\nNow: ", "bold"),
-        (chapter, "bold magenta"),
+        (headline, "bold magenta"),
     )
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
     for column, style, right in (

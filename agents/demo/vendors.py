@@ -121,9 +121,9 @@ class Vendors:
             "events": ["employee.created", "employee.updated", "employee.deleted"],
             "monitorFields": list(FIELDS),
         }
-        auth = aiohttp.BasicAuth(self.bamboohr.credentials.api_key, "x")
+        headers = {"Authorization": aiohttp.encode_basic_auth(self.bamboohr.credentials.api_key, "x")}
         url = f"{self._base_url}/api/v1/webhooks"
-        async with aiohttp.ClientSession(auth=auth) as http, http.post(url, json=body) as answer:
+        async with aiohttp.ClientSession(headers=headers) as http, http.post(url, json=body) as answer:
             if answer.status != 201:
                 raise Fatal(f"The sandbox refused the webhook ({answer.status}).")
             return str((await answer.json())["privateKey"])
