@@ -13,6 +13,7 @@ import aiohttp
 import faust
 from faust.assignor.partition_assignor import PartitionAssignor
 from mode.supervisors import CrashingSupervisor
+from mode.utils.queues import FlowControlEvent
 
 from agents.enrich import enrich
 from agents.folding import INPUTS, Folding
@@ -47,9 +48,20 @@ class CoPartitioned(PartitionAssignor):
         return [topics]
 
 
+class KeptFlow(FlowControlEvent):
+    """Faust resumes a flow that runs already when recovery ends, and would empty the queues of the agents by that.
+
+    What is in them then was fetched after the partitions were sought to what is committed: it would not come again.
+    """
+
+    def resume(self) -> None:
+        if not self.is_active():
+            super().resume()
+
+
 def faust_app(settings: Settings, bootstrap: str, partitions: int) -> faust.App:
     """The Faust application with the settings that lose nothing; why each is so is in the README."""
-    return faust.App(
+    app = faust.App(
         APP,
         broker=f"kafka://{bootstrap}",
         store="rocksdb://",
@@ -77,6 +89,8 @@ def faust_app(settings: Settings, bootstrap: str, partitions: int) -> faust.App:
         web_router_enabled=False,
         PartitionAssignor=CoPartitioned,
     )
+    app.flow_control = KeptFlow()
+    return app
 
 
 class Worker:

@@ -23,7 +23,7 @@ from agents.tables import Rows
 from stream.clock import Clock
 from stream.codec import decode
 from stream.core.rows import Row
-from stream.errors import RecordRefused, UndecodableRecord
+from stream.errors import Fatal, RecordRefused, UndecodableRecord
 from stream.kafka.event_log import EventLog
 from stream.kafka.reader import Extent, LogReader
 from stream.records import AnyRecord, ConnectionId, ContactUpsert, DeadLetter, LogPosition, Model
@@ -252,6 +252,8 @@ class Folding:
                 )
                 if message.generation_id != partition.generation:
                     continue  # fetched before the partition went and came again: it comes again too, in its turn
+                if message.offset > partition.next[topic.name]:
+                    raise Fatal("Records were handed out with a gap: the worker starts again from what is committed.")
                 step = await self._step(partition, topic, position, message.key, message.value)
                 if step is not None:
                     yield step

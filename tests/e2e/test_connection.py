@@ -1,0 +1,143 @@
+"""`rosterbook connection add` against a running installation: what it refuses, and what each mode does."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from agents.demo.vendors import CONNECTION
+from stream.clock import SystemClock
+from stream.connection_file import load_connection, seal
+from stream.kafka.event_log import EventLog
+from stream.vault.vault import Vault, new_keyset
+from tests.e2e.waiting import until
+from tests.e2e.world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def one_sentence(said: str) -> str:
+    """What a refusal says: one line, no traceback."""
+    assert said.count("\n") == 1, said
+    assert said.endswith(".\n")
+    return said
+
+
+async def test_faulty_file_is_refused_with_a_sentence_and_the_connection_stays(world: World) -> None:
+    before = await world.connection()
+
+    extra = world.data / "extra.toml"
+    extra.write_text(world.file.read_text() + "\n[mapping]\ncolour = 'red'\n")
+    ended = await world.add(extra)
+    assert ended.code == 2
+    assert "mapping.colour: is not known here" in one_sentence(ended.err)
+
+    unset = world.file_with("unset", api_key='{ env = "NOBODY_SETS_THIS" }')
+    ended = await world.add(unset)
+    assert ended.code == 2
+    assert "NOBODY_SETS_THIS is not set" in one_sentence(ended.err)
+
+    conflict = world.file_with("conflict", id='"other"')
+    ended = await world.add(conflict)
+    assert ended.code == 2
+    assert f"Connection {CONNECTION} has organization" in one_sentence(ended.err)
+
+    moved = world.file_with("moved", organization_id='"12345"')
+    ended = await world.add(moved)
+    assert ended.code == 2
+    assert "is bound for life" in one_sentence(ended.err)
+
+    assert await world.connection() == before
+    world.hire(1)
+    await world.synced()
+
+
+async def test_vault_key_that_is_not_the_installations_is_refused_and_the_connection_stays(world: World) -> None:
+    before = await world.connection()
+    for keys in ("no keys at all", new_keyset()):
+        ended = await world.add(ROSTERBOOK_VAULT_KEYS=keys)
+        assert ended.code == 2
+        assert "ROSTERBOOK_VAULT_KEYS" in one_sentence(ended.err)
+    assert await world.connection() == before
+    world.hire(1)
+    await world.synced()
+
+
+async def test_second_add_is_an_update_that_is_in_service_when_it_returns(world: World) -> None:
+    saved_before = (await world.connection())["saved_at"]
+    ended = await world.add(world.file_with("slower", calls_per_minute="3000"))
+    assert (ended.code, ended.err) == (0, "")
+    assert f"Connection {CONNECTION} is updated, mode live." in ended.out
+    assert (await world.connection())["saved_at"] > saved_before
+    shown = await world.rosterbook("connection", "show", CONNECTION, "--json")
+    assert orjson.loads(shown.out)["zoho"]["calls_per_minute"] == 3000
+    world.hire(1)
+    await world.synced()
+
+
+async def test_paused_connection_takes_webhooks_and_writes_nothing_until_it_is_live_again(world: World) -> None:
+    contacts, writes = len(world.organization.contacts), world.vendors.zoho.calls.writes
+    assert (await world.add(world.file_with("paused", mode='"paused"'))).code == 0
+    calls, heard = world.vendors.zoho_calls, len(world.vendors.bamboohr.deliveries)
+    world.hire(5)
+    await until("all is delivered", lambda: not world.vendors.bamboohr.unsent)
+    taken = [attempt.status for attempt in world.vendors.bamboohr.deliveries[heard:]]
+    assert len(taken) >= 5
+    assert set(taken) == {200}
+    told = await world.connection()
+    assert (told["serving"], told["reason"]) == (True, "paused")
+    assert (await world.add()).code == 0
+    await world.synced()
+    assert len(world.organization.contacts) == contacts + 5
+    assert world.vendors.zoho.calls.writes == writes + 5
+    assert world.vendors.zoho_calls > calls
+
+
+async def test_preview_says_what_would_be_done_and_going_live_does_it(world: World) -> None:
+    (known,) = world.hire(1)
+    await world.synced()
+    contacts, writes = len(world.organization.contacts), world.vendors.zoho.calls.writes
+    assert (await world.add(world.file_with("preview", mode='"preview"'))).code == 0
+    newcomers = world.hire(3)
+    world.retitle(known)
+    concerned = {known, *newcomers}
+
+    async def previewed() -> bool:
+        outcomes = await world.outcomes()
+        return {outcome.employee for outcome in outcomes if outcome.action == "previewed"} >= concerned
+
+    await until("all of them are previewed", previewed, 30)
+    await until("nothing more is to be previewed", world.owes_nothing, 30)
+    assert len(world.organization.contacts) == contacts
+    assert world.vendors.zoho.calls.writes == writes
+    assert not world.compare().equal
+
+    assert (await world.add()).code == 0
+    await world.synced()
+    assert len(world.organization.contacts) == contacts + 3
+    assert world.vendors.zoho.calls.writes == writes + 4, "each debt is paid once"
+
+
+async def test_worker_without_the_vault_key_of_a_connection_says_so_and_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in world.secrets.items():
+        monkeypatch.setenv(name, value)
+    stranger = Vault(new_keyset(), source="another installation's keys")
+    record = seal(load_connection(world.file), stranger, SystemClock().now())
+    log = EventLog((world.data / "kafka" / "address").read_text().strip())
+    await log.start()
+    try:
+        await log.append(record)
+    finally:
+        await log.stop()
+
+    async def says_why() -> bool:
+        told = await world.connection()
+        return told.get("serving") is False and "needs vault key" in told["reason"]
+
+    await until("the worker says what it needs", says_why, 15)
+    assert not world.up.told("worker ended")
+    world.hire(1)
+    assert (await world.add()).code == 0
+    await world.synced()
