@@ -250,6 +250,7 @@ class Folding:
                     partition=message.partition,
                     offset=message.offset,
                 )
+                logger.info("DBG.event", t=topic.name, o=message.offset, p=message.partition, g=message.generation_id, pg=partition.generation, e=dict(partition.ends), n=dict(partition.next))
                 if message.generation_id != partition.generation:
                     continue  # fetched before the partition went and came again: it comes again too, in its turn
                 if message.offset > partition.next[topic.name]:
@@ -303,21 +304,25 @@ class Folding:
         await self._tables["roster"].write(partition.number, {INTENT: orjson.dumps(intent.model_dump(mode="json"))})
 
     async def carry_out(self, partition: Partition, intent: Intent) -> None:
-        """Append the outputs, unless the log has those of later inputs, then write the rows. Safe to repeat."""
+        """Append the outputs, unless the log has those of later inputs, and write the rows. Safe to repeat.
+
+        A row alone waits until its outputs are in the log: a redelivery must not find it without them. Several rows
+        have been kept as an intent, which repeats whatever is missing, so that nothing needs to wait for anything.
+        """
         cause = intent.position
         records = [
             decode(next(t for t in TOPICS if t.name == topic), record.encode())
             for topic, record in intent.appends
             if cause.offset >= partition.appended.get((topic, cause.topic), -1)
         ]
-        if records:
-            await self._log.append_all(records)
+        append = self._log.append_all(records)
+        if len(intent.rows) == 1:
+            await append
         by_table: dict[str, dict[str, bytes]] = {}
         for table, key, row in intent.rows:
             by_table.setdefault(table, {})[key] = row.encode()
-        await asyncio.gather(
-            *(self.write(partition, self._tables[table], values) for table, values in by_table.items())
-        )
+        writes = [self.write(partition, self._tables[table], values) for table, values in by_table.items()]
+        await asyncio.gather(*writes if len(intent.rows) == 1 else (append, *writes))
 
     async def write(self, partition: Partition, table: Rows[Any], values: Mapping[str, bytes]) -> None:
         await table.write(partition.number, values)

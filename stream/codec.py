@@ -16,11 +16,14 @@ from stream.topics import OUTCOMES, TOPICS, Topic
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     topic.name: TypeAdapter(Outcome if topic is OUTCOMES else topic.records[0]) for topic in TOPICS
 }
+_FIELDS = {
+    field.alias or name for topic in TOPICS for record in topic.records for name, field in record.model_fields.items()
+}
 
 
 def canonical(model: BaseModel) -> bytes:
     """The canonical JSON of a model."""
-    return orjson.dumps(model.model_dump(mode="json", by_alias=True), option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(model.model_dump(by_alias=True), option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
 
 
 def fingerprint(model: BaseModel) -> str:
@@ -44,14 +47,19 @@ def decode(topic: Topic, value: bytes | None) -> AnyRecord:
                 f"The record has schema {version}, this program knows up to {SCHEMA}: update Rosterbook.",
                 topic=topic.name,
             ) from None
-        places = ", ".join(sorted({".".join(map(str, e["loc"])) or "whole" for e in error.errors(include_input=False)}))
-        raise UndecodableRecord(f"The record does not fit its topic ({places[:200]}).", topic=topic.name) from None
+        places = ", ".join(sorted({_place(e["loc"]) for e in error.errors(include_input=False)}))
+        raise UndecodableRecord(f"The record does not fit its topic ({places}).", topic=topic.name) from None
     if record.schema_version > SCHEMA:
         raise NewerRecord(
             f"The record has schema {record.schema_version}, this program knows up to {SCHEMA}: update Rosterbook.",
             topic=topic.name,
         )
     return record
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """The field of ours that does not fit: names that are not ours may be anything, a person's address too."""
+    return next((str(part) for part in location if part in _FIELDS), "whole")
 
 
 def _version(value: bytes) -> int | None:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from stream.bamboohr.formats import parsed
 from stream.bamboohr.signature import instant
@@ -29,8 +28,7 @@ OF_THE_CALLER = "0"
 """BambooHR reads employee 0 as the user whose credentials ask: it is never the person a notice means."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """employees: whom the delivery names, each once, in its order; none when it does not concern employees.
 
     occurred_at: the earliest time in it. refused: why a part of it could not be understood, None when all was.
@@ -54,19 +52,19 @@ def understand(body: bytes, content_type: str | None = None, content_encoding: s
     return Notice(
         employees=tuple(found.employees),
         changed_fields=tuple(found.changed_fields),
-        occurred_at=min(found.times, default=None),
+        occurred_at=found.earliest,
         refused=found.refused,
     )
 
 
-@dataclass(slots=True)
 class _Reading:
     """What has been read so far. Dictionaries keep order and drop repeats."""
 
-    employees: dict[EmployeeId, None] = field(default_factory=dict)
-    changed_fields: dict[str, None] = field(default_factory=dict)
-    times: list[datetime] = field(default_factory=list)
-    refused: str | None = None
+    def __init__(self) -> None:
+        self.employees: dict[EmployeeId, None] = {}
+        self.changed_fields: dict[str, None] = {}
+        self.earliest: datetime | None = None
+        self.refused: str | None = None
 
     def delivery(self, content: Any) -> None:
         for part in content if isinstance(content, list) else [content]:
@@ -113,9 +111,10 @@ class _Reading:
             return
         self.employees[employee] = None
         if changed_fields:
-            self.changed_fields.update(dict.fromkeys(_names(changed_fields)))
-        if (moment := _time(timestamp)) is not None:
-            self.times.append(moment)
+            for name in _names(changed_fields):
+                self.changed_fields[name] = None
+        if (moment := _time(timestamp)) is not None and (self.earliest is None or moment < self.earliest):
+            self.earliest = moment
 
 
 def _employee_id(value: Any) -> EmployeeId | None:

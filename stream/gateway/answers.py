@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 
 RETRY_AFTER_S = 5
+SERVER = "Rosterbook"
+"""Who we say we are: aiohttp would tell its version and Python's."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,14 @@ class Answer:
         return response
 
 
+_HEADERS = {hdrs.CONTENT_TYPE: "application/json", hdrs.SERVER: SERVER}
+
+
 def json_response(status: int, content: object, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(content), content_type="application/json", headers=headers)
+    response = web.Response(status=status, body=orjson.dumps(content), headers=_HEADERS)
+    if headers:
+        response.headers.update(headers)
+    return response
 
 
 ACCEPTED = Answer("accepted", 200, "accepted")

@@ -1,32 +1,41 @@
-"""The gateway's routes, and what is true of every answer: JSON, and nothing about our versions or insides."""
+"""The gateway's addresses, and what is true of every answer: JSON, and nothing about our versions or insides.
+
+It answers aiohttp's plain server: the router, middlewares and signals of an application would double what a delivery
+costs, for three pages and one kind of delivery.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from stream.clock import Clock
-from stream.gateway.answers import json_response
+from stream.gateway.answers import SERVER, json_response
 from stream.gateway.appends import Appends
 from stream.gateway.health import Health
 from stream.gateway.keys import Keys, OpenKey
 from stream.gateway.webhook import Webhooks
 from stream.kafka.event_log import EventLog
 from stream.kafka.view import CompactedView
+from stream.records import ConnectionId
 from stream.settings import Settings
 from stream.telemetry import REGISTRY, log
 
 logger = log("gateway")
 
-ERRORS = {404: "There is nothing here.", 405: "This method is not for this address."}
+DELIVERIES = "/webhooks/bamboohr"
+"""A delivery is a POST to the address of its connection, one step below."""
+
+Page = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Gateway:
-    """Wires the routes. log, connections: started and stopped by the caller; until they are, deliveries get 503."""
+    """Wires the addresses. log, connections: started and stopped by the caller; until they are, deliveries get 503."""
 
     def __init__(
         self, settings: Settings, log: EventLog, connections: CompactedView, open_key: OpenKey, clock: Clock
@@ -34,34 +43,38 @@ class Gateway:
         self.appends = Appends(clock)
         max_age = timedelta(seconds=settings.webhook_max_age)
         self._webhooks = Webhooks(log, connections, Keys(open_key), self.appends, clock, max_age)
-        self._health = Health(log, connections, self.appends, settings.min_insync)
+        health = Health(log, connections, self.appends, settings.min_insync)
+        self._pages: dict[str, Page] = {"/healthz": health.alive, "/readyz": health.ready, "/metrics": _metrics}
 
-    def app(self) -> web.Application:
-        """Serve it with `auto_decompress=False`: the signature is over the bytes as they were sent."""
-        app = web.Application(middlewares=[_json_errors])
-        app.router.add_post("/webhooks/bamboohr/{connection}", self._webhooks.receive)
-        app.router.add_get("/healthz", self._health.alive)
-        app.router.add_get("/readyz", self._health.ready)
-        app.router.add_get("/metrics", make_aiohttp_handler(REGISTRY))
-        app.on_response_prepare.append(_no_versions)
-        return app
-
-
-@web.middleware
-async def _json_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        headers = {"Allow": error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else None
-        return json_response(error.status, {"error": ERRORS.get(error.status, error.reason)}, headers)
-    except Exception as error:
-        at = error.__traceback__
-        while at is not None and at.tb_next is not None:
-            at = at.tb_next
-        place = f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}" if at is not None else ""
-        logger.error("gateway.failed", error=type(error).__name__, place=place)  # its text may name a person
-        return json_response(500, {"error": "The gateway failed; it has logged where."})
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer. Serve it with `auto_decompress=False`: the signature is over the bytes as they were sent."""
+        path = request.path
+        parent, _, name = path.rpartition("/")
+        try:
+            if parent == DELIVERIES and name:
+                if request.method == hdrs.METH_POST:
+                    return await self._webhooks.receive(ConnectionId(name), request)
+                return _not_allowed("POST")
+            if (page := self._pages.get(path)) is not None:
+                if request.method in (hdrs.METH_GET, hdrs.METH_HEAD):
+                    return await page(request)
+                return _not_allowed("GET,HEAD")
+            return json_response(404, {"error": "There is nothing here."})
+        except Exception as error:
+            at = error.__traceback__
+            while at is not None and at.tb_next is not None:
+                at = at.tb_next
+            place = f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}" if at is not None else ""
+            logger.error("gateway.failed", error=type(error).__name__, place=place)  # its text may name a person
+            return json_response(500, {"error": "The gateway failed; it has logged where."})
 
 
-async def _no_versions(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers[hdrs.SERVER] = "Rosterbook"
+async def _metrics(request: web.BaseRequest) -> web.StreamResponse:
+    page = make_aiohttp_handler(REGISTRY)
+    response = await page(cast(web.Request, request))  # it reads the query and the headers, which every request has
+    response.headers[hdrs.SERVER] = SERVER
+    return response
+
+
+def _not_allowed(methods: str) -> web.Response:
+    return json_response(405, {"error": "This method is not for this address."}, {hdrs.ALLOW: methods})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from stream.bamboohr.formats import MAX_BODY_BYTES
 
@@ -20,7 +20,7 @@ class BodyIncomplete(Exception):
     """It was too slow, cut off, or not framed as HTTP wants it: a repetition may do better."""
 
 
-async def read_body(request: web.Request) -> bytes:
+async def read_body(request: web.BaseRequest) -> bytes:
     """Exactly the bytes that were sent, still compressed if they were. At most 1 MiB, that included."""
     content = request.content
     try:
@@ -29,6 +29,9 @@ async def read_body(request: web.Request) -> bytes:
             body = content.read_nowait()
             _must_fit(len(body))
             return body
+        if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0  # the answer itself has not begun
         arrived = bytearray()
         async with asyncio.timeout(BODY_S):
             while chunk := await content.readany():

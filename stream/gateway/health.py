@@ -28,10 +28,10 @@ class Health:
         self._appends = appends
         self._min_insync = min_insync
 
-    async def alive(self, _: web.Request) -> web.Response:
+    async def alive(self, _: web.BaseRequest) -> web.Response:
         return json_response(200, {"alive": True})
 
-    async def ready(self, _: web.Request) -> web.Response:
+    async def ready(self, _: web.BaseRequest) -> web.Response:
         reasons = await self._reasons()
         return json_response(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
 

@@ -48,7 +48,7 @@ async def serve(
     connections = CompactedView(bootstrap, CONNECTIONS)
     gateway = Gateway(settings, event_log, connections, open_key, clock)
     uplink = Uplink(event_log, gateway.appends, clock, settings.min_insync)
-    async with _followed(connections), _connected(event_log, uplink) as running, _bound(settings, gateway.app()):
+    async with _followed(connections), _connected(event_log, uplink) as running, _bound(settings, gateway):
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
@@ -59,10 +59,9 @@ async def serve(
 
 
 @asynccontextmanager
-async def _bound(settings: Settings, app: web.Application) -> AsyncIterator[None]:
-    runner = web.AppRunner(
-        app, access_log=None, auto_decompress=False, shutdown_timeout=REQUESTS_END_S, lingering_time=LINGER_S
-    )
+async def _bound(settings: Settings, gateway: Gateway) -> AsyncIterator[None]:
+    server = web.Server(gateway.handle, access_log=None, auto_decompress=False, lingering_time=LINGER_S)
+    runner = web.ServerRunner(server, shutdown_timeout=REQUESTS_END_S)
     await runner.setup()
     try:
         try:

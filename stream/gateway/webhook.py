@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from base64 import b64encode
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from aiohttp import hdrs, web
 from prometheus_client import Counter
@@ -38,8 +38,7 @@ READ_TO_END_S = 3.0
 KEPT_HEADERS = (SIGNATURE, TIMESTAMP, hdrs.CONTENT_TYPE, hdrs.CONTENT_ENCODING)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A request as far as it matters. headers: of KEPT_HEADERS those that came, as text that can be kept."""
 
     body: bytes
@@ -67,8 +66,7 @@ class Webhooks:
         self._max_age = max_age
         self._counters: dict[tuple[str, str], Counter] = {}
 
-    async def receive(self, request: web.Request) -> web.Response:
-        connection = ConnectionId(request.match_info["connection"])
+    async def receive(self, connection: ConnectionId, request: web.BaseRequest) -> web.Response:
         answer = await self._answer(connection, request)
         self._count(connection if self._connection(connection) is not None else "unknown", answer.result)
         return answer.response()
@@ -79,7 +77,7 @@ class Webhooks:
             counter = self._counters[connection, result] = WEBHOOKS.labels(connection, result)
         counter.inc()
 
-    async def _answer(self, connection: ConnectionId, request: web.Request) -> Answer:
+    async def _answer(self, connection: ConnectionId, request: web.BaseRequest) -> Answer:
         if not self._connections.loaded.is_set():
             return answers.NOT_LOADED
         try:
@@ -152,7 +150,7 @@ class Webhooks:
         return answer
 
 
-def _kept(request: web.Request) -> dict[str, str]:
+def _kept(request: web.BaseRequest) -> dict[str, str]:
     """The headers that are kept. Bytes that are no UTF-8 become `?`; no signature that is right has any."""
     return {
         name: value if value.isascii() else value.encode("utf-8", "replace").decode()

@@ -8,12 +8,13 @@ from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerClosed
 
 from stream.codec import canonical
 from stream.errors import LogUnavailable, RecordRefused
 from stream.kafka.address import Bootstrap, address_of
 from stream.kafka.admin import admin, describe
+from stream.kafka.batches import PartitionWriter
 from stream.kafka.protocol import TopicMetadata
 from stream.records import AnyRecord, ConnectionId, LogPosition
 from stream.telemetry import APPENDS
@@ -21,6 +22,10 @@ from stream.topics import HR_EVENTS, MAX_RECORD_BYTES, TABLES, TOPIC_OF, TOPICS,
 
 OVERHEAD = 64 * 1024
 """Room for the frames around the largest record."""
+BATCH_BYTES = 128 * 1024
+"""A batch ends here, or after one record that is larger: well below what any topic takes."""
+FRAME_BYTES = 128
+"""What the brokers count beside key and value in a batch of one record; it is less than 100."""
 
 _APPENDED = {topic.name: APPENDS.labels(topic.name) for topic in TOPICS}
 
@@ -38,6 +43,7 @@ class EventLog:
         self._address = ""
         self._deadline = deadline
         self._producer: AIOKafkaProducer | None = None
+        self._writers: dict[tuple[str, int], PartitionWriter] = {}
         self._topic_ids: dict[str, str] = {}
         self.partitions = 0
 
@@ -61,6 +67,7 @@ class EventLog:
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
+            max_batch_size=BATCH_BYTES,
             max_request_size=MAX_RECORD_BYTES + OVERHEAD,
             request_timeout_ms=int(self._deadline * 1000),
         )
@@ -78,14 +85,16 @@ class EventLog:
         confirmed it.
         """
         producer, self._producer = self._producer, None
+        writers, self._writers = self._writers.values(), {}
         if producer is None:
             return
-        flushing = asyncio.create_task(producer.flush())
-        await asyncio.wait({flushing}, timeout=grace)
-        if not flushing.done():
+        if sending := {writer.sending for writer in writers if writer.sending is not None}:
+            await asyncio.wait(sending, timeout=grace)
+        for writer in writers:
+            writer.close()
+        if any(not task.done() for task in sending):
             await producer._sender.close()
             _drop_pending(producer)
-        await flushing
         await producer.stop()
 
     @property
@@ -101,8 +110,7 @@ class EventLog:
 
         Raises LogUnavailable when no broker answers in time or a partition lacks its leader or replicas.
         """
-        if self._producer is None:
-            raise LogUnavailable("The log is not connected yet.")
+        self._connected()
         try:
             async with asyncio.timeout(deadline):
                 found = await self._ask_any(TopicMetadata([HR_EVENTS.name]))
@@ -114,8 +122,7 @@ class EventLog:
 
     async def _ask_any(self, request: Any) -> Any:
         """The answer of the first broker that gives one."""
-        assert self._producer is not None
-        client = self._producer.client
+        client = self._connected().client
         for broker in client.cluster.brokers():
             with suppress(KafkaError):
                 return await client.send(broker.nodeId, request)
@@ -136,65 +143,67 @@ class EventLog:
         partition: for a record that must lie beside another one although its connection is not known for sure.
         """
         deadline = self._deadline if deadline is None else deadline
+        writer, key, value = self._ready(record, partition)
         try:
-            async with asyncio.timeout(deadline):
-                confirmed = await (await self._send(record, partition))
+            offset = await writer.add(key, value, deadline)
         except (KafkaError, TimeoutError) as error:
             raise _unconfirmed(deadline, error) from error
-        return self._position(confirmed)
+        return self._position(writer, offset)
 
     async def append_all(
         self, records: Sequence[AnyRecord], *, deadline: float | None = None, partition: int | None = None
     ) -> list[LogPosition]:
         """Append records in order; they travel together. After an error some of them may be in the log."""
         deadline = self._deadline if deadline is None else deadline
+        ready = [self._ready(record, partition) for record in records]
         try:
-            async with asyncio.timeout(deadline):
-                pending = [await self._send(record, partition) for record in records]
-                metadata = await asyncio.gather(*pending)
+            offsets = await asyncio.gather(*[writer.add(key, value, deadline) for writer, key, value in ready])
         except (KafkaError, TimeoutError) as error:
             raise _unconfirmed(deadline, error) from error
-        return [self._position(confirmed) for confirmed in metadata]
+        return [self._position(writer, offset) for (writer, _, _), offset in zip(ready, offsets, strict=True)]
 
-    def _position(self, confirmed: Any) -> LogPosition:
-        topic = confirmed.topic
+    def _position(self, writer: PartitionWriter, offset: int) -> LogPosition:
+        topic = writer.topic
         _APPENDED[topic].inc()
-        return LogPosition(
-            topic=topic, topic_id=self._topic_ids[topic], partition=confirmed.partition, offset=confirmed.offset
-        )
+        return LogPosition(topic=topic, topic_id=self._topic_ids[topic], partition=writer.partition, offset=offset)
 
-    async def _send(self, record: AnyRecord, partition: int | None) -> asyncio.Future[Any]:
-        if self._producer is None:
-            raise LogUnavailable("The log is not connected yet.")
+    def _ready(self, record: AnyRecord, partition: int | None) -> tuple[PartitionWriter, bytes, bytes]:
+        """Who writes the record, its key and its value."""
+        self._connected()
         topic = TOPIC_OF[type(record)]
-        value = canonical(record)
-        if len(value) > topic.max_record_bytes:
+        key, value = topic.key_of(record), canonical(record)
+        if len(key) + len(value) + FRAME_BYTES > topic.max_record_bytes:
             raise RecordRefused(
                 f"A record of {len(value)} bytes is over the limit of {topic.name}.", connection=record.connection
             )
         partition = self.partition_of(record.connection) if partition is None else partition
-        return await self._send_raw(topic.name, partition, topic.key_of(record), value)
+        return self._writer(topic.name, partition), key, value
 
-    async def _send_raw(self, topic: str, partition: int, key: bytes, value: bytes | None) -> asyncio.Future[Any]:
+    def _writer(self, topic: str, partition: int) -> PartitionWriter:
+        writer = self._writers.get((topic, partition))
+        if writer is None:
+            writer = self._writers[topic, partition] = PartitionWriter(self._connected(), topic, partition)
+        return writer
+
+    def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
             raise LogUnavailable("The log is not connected yet.")
-        future: asyncio.Future[Any] = await self._producer.send(topic, value, key, partition)
-        return future
+        return self._producer
 
     async def put(self, topic: str, partition: int, entries: Sequence[tuple[bytes, bytes | None]]) -> list[int]:
         """Write raw keys and values (None = tombstone) to one partition in order; returns their offsets.
 
         Raises LogUnavailable when they are not confirmed in time.
         """
+        writer = self._writer(topic, partition)
         try:
-            async with asyncio.timeout(self._deadline):
-                pending = [await self._send_raw(topic, partition, key, value) for key, value in entries]
-                metadata = await asyncio.gather(*pending)
+            if any(len(key) + len(value or b"") + FRAME_BYTES > MAX_RECORD_BYTES for key, value in entries):
+                raise MessageSizeTooLargeError  # as the brokers would, but that stops the producer
+            return await asyncio.gather(*[writer.add(key, value, self._deadline) for key, value in entries])
         except (KafkaError, TimeoutError) as error:
             raise LogUnavailable(
                 f"Kafka did not confirm a write to {topic} within {self._deadline:g} s ({type(error).__name__})."
             ) from error
-        return [m.offset for m in metadata]
 
     async def delete(self, record: AnyRecord) -> None:
         """Write a tombstone for the record's key on its compacted topic."""
@@ -214,4 +223,5 @@ def _drop_pending(producer: AIOKafkaProducer) -> None:
     accumulator._pending_batches.update(queued)  # where the callback of a batch that was tried before looks for it
     for batch in list(accumulator._pending_batches):
         batch.failure(ProducerClosed())
-        batch._drain_waiter.exception()  # nobody may be waiting for it
+        for ended in (batch.future, batch._drain_waiter):
+            ended.exception()  # nobody may be waiting for it

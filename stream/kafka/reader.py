@@ -7,11 +7,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+)
+from aiokafka.structs import OffsetAndMetadata
 
 from stream.errors import LogUnavailable
 from stream.kafka.admin import admin
 from stream.topics import MAX_RECORD_BYTES
+
+RETRY_S = 0.1
+COORDINATOR_MOVES = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 
 
 @dataclass(frozen=True)
@@ -39,8 +48,7 @@ class LogReader:
     async def extents(self, group: str, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Extent]:
         """(topic, partition) -> its extent. Raises LogUnavailable."""
         wanted = [TopicPartition(topic, partition) for topic, partition in partitions]
-        async with admin(self._bootstrap) as client:
-            committed = await client.list_consumer_group_offsets(group)
+        committed = await self._committed(group)
         async with self._one:
             consumer = await self._consumer()
             try:
@@ -59,6 +67,17 @@ class LogReader:
             )
             for tp in wanted
         }
+
+    async def _committed(self, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
+        """What the group has committed. Its coordinator is waited for: it may be moving, or be new like the cluster."""
+        async with admin(self._bootstrap) as client, asyncio.timeout(self._deadline):
+            while True:
+                try:
+                    found: dict[TopicPartition, OffsetAndMetadata] = await client.list_consumer_group_offsets(group)
+                except COORDINATOR_MOVES:
+                    await asyncio.sleep(RETRY_S)
+                else:
+                    return found
 
     async def newest(self, partitions: dict[tuple[str, int], Extent], count: int) -> dict[tuple[str, int], list[bytes]]:
         """The values of at most `count` newest records of each partition, up to its extent's end, oldest first."""

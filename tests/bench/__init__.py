@@ -1,0 +1,1 @@
+"""`make bench`: the figures of the product, each against a floor of the same run. One module a bench."""

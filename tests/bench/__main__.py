@@ -1,0 +1,68 @@
+"""Runs the benches that are named, or all; prints their figures and appends them to `results.csv`.
+
+python -m tests.bench [latency gateway calls demo memory] [--people 10000] [--events 500]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from stream.settings import Settings
+from stream.telemetry import configure_logging
+from tests.bench import calls, demo, gateway, latency, memory
+from tests.bench.figures import Figure, append, load
+
+
+def main() -> None:
+    options = _options()
+    benches: dict[str, Callable[[], Awaitable[Sequence[Figure]]]] = {
+        "latency": lambda: latency.run(options.events),
+        "gateway": gateway.run,
+        "calls": calls.run,
+        "demo": demo.run,
+        "memory": lambda: memory.run(options.people),
+    }
+    # The sandboxes and clients of this process would otherwise speak between the figures.
+    configure_logging(Settings(log_level="warning"), file=Path(tempfile.gettempdir()) / "rosterbook-bench.log")
+    for name in options.benches or benches:
+        before = load()
+        figures = asyncio.run(_awaited(benches[name]))
+        append(name, figures, f"{before} before the run")
+        _show(name, figures, before)
+
+
+async def _awaited(bench: Callable[[], Awaitable[Sequence[Figure]]]) -> Sequence[Figure]:
+    return await bench()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, print, and keep the figures.")
+    names = ("latency", "gateway", "calls", "demo", "memory")
+    parser.add_argument("benches", nargs="*", metavar="bench", help=f"of {', '.join(names)}; none means all")
+    parser.add_argument("--people", type=int, default=10_000, help="of the bench memory")
+    parser.add_argument("--events", type=int, default=500, help="of the bench latency")
+    options = parser.parse_intermixed_args()
+    if unknown := set(options.benches) - set(names):
+        parser.error(f"there is no bench {', '.join(sorted(unknown))}")
+    return options
+
+
+def _show(bench: str, figures: Sequence[Figure], before: str) -> None:
+    table = Table(title=f"{bench} ({before})", title_justify="left")
+    for column in ("figure", "value", "unit", "floor", "ratio", "target", "met", "note"):
+        table.add_column(column, justify="right" if column in ("value", "floor", "ratio") else "left")
+    for figure in figures:
+        style = {None: "", True: "green", False: "bold red"}[figure.met]
+        table.add_row(figure.name, *figure.cells(), figure.note, style=style)
+    Console(width=150).print(table)
+
+
+if __name__ == "__main__":
+    main()
