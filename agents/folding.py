@@ -250,7 +250,6 @@ class Folding:
                     partition=message.partition,
                     offset=message.offset,
                 )
-                logger.info("DBG.event", t=topic.name, o=message.offset, p=message.partition, g=message.generation_id, pg=partition.generation, e=dict(partition.ends), n=dict(partition.next))
                 if message.generation_id != partition.generation:
                     continue  # fetched before the partition went and came again: it comes again too, in its turn
                 if message.offset > partition.next[topic.name]:

@@ -55,7 +55,7 @@ HrEventKind = Literal["webhook", "poll", "sweep", "date", "operator", "redrive"]
 class HrEvent(Record):
     """A verified webhook notice, or any other reason to read employees again. The reading decides, not the notice.
 
-    employees: whom it names, in the order of the delivery.
+    employees: whom it names, in the order of the delivery. types: what BambooHR calls it, such as "employee.created".
     insists: the contact is to be put right even if nothing seems to have changed.
     digest: SHA-256 of the delivery, hex; for the reader, never to drop anything.
     raw: the delivery's body in base64, as received, with the headers that were signed.
@@ -64,6 +64,7 @@ class HrEvent(Record):
     employees: tuple[EmployeeId, ...]
     kind: HrEventKind
     insists: bool = False
+    types: tuple[str, ...] = ()
     changed_fields: tuple[str, ...] = ()
     occurred_at: AwareDatetime | None = None
     received_at: AwareDatetime

@@ -12,7 +12,7 @@ from agents.demo.stage import Stage
 from agents.demo.watch import Watch
 
 STYLES = {"created": "green", "adopted": "green", "updated": "cyan", "activated": "green", "deactivated": "yellow"}
-WIDE = 44
+WIDE = 36
 
 
 def screen(stage: Stage, watch: Watch, headline: str, now: Comparison) -> Group:
@@ -29,15 +29,15 @@ def screen(stage: Stage, watch: Watch, headline: str, now: Comparison) -> Group:
         (headline, "bold magenta"),
     )
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    for column, style, right in (
-        ("time (UTC)", "dim", False),
-        ("who", "", False),
-        ("BambooHR says", "", False),
-        ("in Zoho Books", "", False),
-        ("fields", "dim", False),
-        ("ms", "", True),
+    for column, style, width in (
+        ("UTC", "dim", 8),
+        ("who", "", 22),
+        ("BambooHR says", "", None),
+        ("Zoho Books", "", 11),
+        ("fields", "dim", None),
+        ("ms", "", 5),
     ):
-        table.add_column(column, style=style, justify="right" if right else "left", no_wrap=True)
+        table.add_column(column, style=style, width=width, no_wrap=True, justify="right" if column == "ms" else "left")
     for seen in watch.latest:
         person = stage.vendors.bamboohr.company.people.get(seen.employee)
         name = f"{person.values.get('firstName')} {person.values.get('lastName')}" if person else "(deleted)"
@@ -46,7 +46,7 @@ def screen(stage: Stage, watch: Watch, headline: str, now: Comparison) -> Group:
             name,
             _cut(seen.event),
             Text(seen.action, STYLES.get(seen.action, "dim")),
-            _cut(seen.changed),
+            "" if seen.action == "created" else _cut(seen.changed),
             f"{seen.latency_ms:.0f}",
         )
     percentiles = watch.percentiles()

@@ -18,6 +18,8 @@ from stream.topics import HR_EVENTS, MAX_RECORD_BYTES, OUTCOMES
 
 RETRY_S = 0.5
 SHOWN = 14
+MANY = 4
+"""More changed fields than these are a new record."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,17 @@ class Watch:
                 Seen(
                     at=record.at,
                     employee=record.employee,
-                    event=", ".join(event.changed_fields) or "created or deleted",
+                    event=_told(event),
                     action=record.action,
                     changed=changed,
                     latency_ms=latency,
                 )
             )
+
+
+def _told(event: HrEvent) -> str:
+    """What BambooHR said, for a person: "created", "deleted", or which fields changed."""
+    fields = ", ".join(event.changed_fields)
+    return (
+        fields if 0 < len(event.changed_fields) <= MANY else ", ".join(kind.rpartition(".")[2] for kind in event.types)
+    )

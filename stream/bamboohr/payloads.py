@@ -24,6 +24,8 @@ NOT_PEOPLE = ("company.", "company-integrations.")
 
 EMPLOYEE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Ids are short numbers today. Text that could leave its place in a URL is none."""
+TYPE = re.compile(r"[A-Za-z_.-]{1,64}")
+"""What a type or an action looks like; anything else is not worth keeping beside the raw bytes."""
 OF_THE_CALLER = "0"
 """BambooHR reads employee 0 as the user whose credentials ask: it is never the person a notice means."""
 
@@ -31,13 +33,15 @@ OF_THE_CALLER = "0"
 class Notice(NamedTuple):
     """employees: whom the delivery names, each once, in its order; none when it does not concern employees.
 
-    occurred_at: the earliest time in it. refused: why a part of it could not be understood, None when all was.
+    types: what BambooHR calls it ("employee.created", "Updated"), each once. occurred_at: the earliest time in it.
+    refused: why a part of it could not be understood, None when all was.
     """
 
     employees: tuple[EmployeeId, ...]
     changed_fields: tuple[str, ...] = ()
     occurred_at: datetime | None = None
     refused: str | None = None
+    types: tuple[str, ...] = ()
 
 
 def understand(body: bytes, content_type: str | None = None, content_encoding: str | None = None) -> Notice:
@@ -54,6 +58,7 @@ def understand(body: bytes, content_type: str | None = None, content_encoding: s
         changed_fields=tuple(found.changed_fields),
         occurred_at=found.earliest,
         refused=found.refused,
+        types=tuple(found.types),
     )
 
 
@@ -62,6 +67,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.employees: dict[EmployeeId, None] = {}
+        self.types: dict[str, None] = {}
         self.changed_fields: dict[str, None] = {}
         self.earliest: datetime | None = None
         self.refused: str | None = None
@@ -75,7 +81,7 @@ class _Reading:
             elif isinstance(kind := part.get("type"), str) and kind:
                 self._event(kind, part)
             elif "id" in part:
-                self._employee(part["id"], part.get("changedFields"), part.get("timestamp"))
+                self._employee(part["id"], part.get("action"), part)
             else:
                 self.refuse("A delivery has neither a type nor employees.")
 
@@ -90,7 +96,7 @@ class _Reading:
             return
         for entry in employees:
             if isinstance(entry, dict):
-                self._employee(entry.get("id"), entry.get("changedFields"), entry.get("timestamp"))
+                self._employee(entry.get("id"), entry.get("action"), entry)
             else:
                 self.refuse("An employee of a delivery is no object.")
 
@@ -100,20 +106,24 @@ class _Reading:
         data = event.get("data")
         about = data if isinstance(data, dict) else {}
         if (named := about.get("employeeId")) is not None:
-            self._employee(named, about.get("changedFields"), event.get("timestamp"))
+            self._employee(named, kind, about, event.get("timestamp"))
         elif kind.startswith(PEOPLE):
             self.refuse("An event about an employee does not say which.")
 
-    def _employee(self, named: Any, changed_fields: Any, timestamp: Any) -> None:
+    def _employee(self, named: Any, kind: Any, about: dict[str, Any], timestamp: Any = None) -> None:
         employee = _employee_id(named)
         if employee is None:
             self.refuse("An employee id is none that BambooHR gives.")
             return
         self.employees[employee] = None
-        if changed_fields:
+        if isinstance(kind, str) and TYPE.fullmatch(kind):
+            self.types[kind] = None
+        if changed_fields := about.get("changedFields"):
             for name in _names(changed_fields):
                 self.changed_fields[name] = None
-        if (moment := _time(timestamp)) is not None and (self.earliest is None or moment < self.earliest):
+        if (moment := _time(timestamp or about.get("timestamp"))) is not None and (
+            self.earliest is None or moment < self.earliest
+        ):
             self.earliest = moment
 
 

@@ -164,6 +164,7 @@ def _event(connection: ConnectionId, delivery: Delivery, notice: Notice) -> HrEv
         connection=connection,
         employees=notice.employees,
         kind="webhook",
+        types=notice.types,
         changed_fields=notice.changed_fields,
         occurred_at=notice.occurred_at,
         received_at=delivery.received_at,

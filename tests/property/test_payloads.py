@@ -59,16 +59,15 @@ def test_any_form_is_understood_or_refused(pairs: dict[str, str]) -> None:
 @given(IDS, NAMES)
 def test_every_way_of_writing_a_batch_says_the_same(ids: list[str], names: list[str]) -> None:
     fields = {"plain": "x", "nested": {"value": "x"}}
-    batch = [{"id": i, "changedFields": names, "fields": fields} for i in ids]
+    batch = [{"id": i, "changedFields": names, "fields": fields, "action": "Updated"} for i in ids]
     form = [(f"employees[{at}][id]", i) for at, i in enumerate(ids)]
+    form += [(f"employees[{at}][action]", "Updated") for at in range(len(ids))]
     form += [(f"employees[{at}][changedFields][{n}]", name) for at in range(len(ids)) for n, name in enumerate(names)]
     notices = [
         understand(json.dumps({"employees": batch}).encode(), "application/json"),
         understand(json.dumps({"employees": batch}, ensure_ascii=False).encode(), "application/json"),
         understand(
-            json.dumps(
-                [{"type": "employee.updated", "data": {"employeeId": i, "changedFields": names}} for i in ids]
-            ).encode(),
+            json.dumps([{"type": "Updated", "data": {"employeeId": i, "changedFields": names}} for i in ids]).encode(),
             "application/json",
         ),
         understand(urlencode(form).encode(), FORM),

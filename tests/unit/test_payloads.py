@@ -17,6 +17,7 @@ from stream.records import EmployeeId
 
 FORM = "application/x-www-form-urlencoded"
 AT = datetime(2026, 3, 4, 9, 15, tzinfo=UTC)
+UPDATED = ("employee.updated",)
 
 
 def event(**changes: Any) -> dict[str, Any]:
@@ -37,17 +38,19 @@ def employees(*ids: str) -> tuple[EmployeeId, ...]:
 
 
 def test_event_names_one_employee() -> None:
-    assert read(event()) == Notice(employees("42"), ("department", "jobTitle"), AT)
+    assert read(event()) == Notice(employees("42"), ("department", "jobTitle"), AT, types=UPDATED)
 
 
 def test_created_and_deleted_events_have_no_changed_fields() -> None:
     for kind in ("employee.created", "employee.deleted", "employee_with_fields.created"):
-        assert read(event(type=kind, data={"employeeId": "42"})) == Notice(employees("42"), (), AT)
+        assert read(event(type=kind, data={"employeeId": "42"})) == Notice(employees("42"), (), AT, types=(kind,))
 
 
 def test_events_may_come_as_a_batch() -> None:
     later = event(timestamp="2026-03-04T09:16:00Z", data={"employeeId": "7", "changedFields": ["jobTitle", "status"]})
-    assert read([event(), later, event()]) == Notice(employees("42", "7"), ("department", "jobTitle", "status"), AT)
+    assert read([event(), later, event()]) == Notice(
+        employees("42", "7"), ("department", "jobTitle", "status"), AT, types=UPDATED
+    )
 
 
 @pytest.mark.parametrize("fields", [{"First Name": "Ada"}, {"First Name": {"value": "Ada"}}, {}, None, "odd"])
@@ -57,7 +60,9 @@ def test_field_based_batch_names_all_employees_once_in_order(fields: Any) -> Non
         entry(7, action="Created", changedFields=[], fields={}),
         entry("42", action="Deleted", changedFields=["Last Name"]),
     ]
-    assert read({"employees": batch}) == Notice(employees("42", "7"), ("First Name", "Last Name"), AT)
+    assert read({"employees": batch}) == Notice(
+        employees("42", "7"), ("First Name", "Last Name"), AT, types=("Updated", "Created", "Deleted")
+    )
 
 
 def test_old_field_based_entries_have_neither_action_nor_timestamp() -> None:
@@ -97,12 +102,12 @@ def test_five_thousand_employees() -> None:
 )
 def test_forms_say_the_same_as_json(body: dict[str, Any]) -> None:
     notice = understand(urlencode(body, doseq=True).encode(), f"{FORM}; charset=UTF-8")
-    assert notice == Notice(employees("42"), ("department", "jobTitle"), AT)
+    assert notice == Notice(employees("42"), ("department", "jobTitle"), AT, types=UPDATED if "type" in body else ())
 
 
 def test_form_that_is_no_utf_8_still_names_its_employee() -> None:
     body = b"type=employee.updated&data[employeeId]=42&data[name]=\xff\xfe&data[changedFields][0]=%FF"
-    assert understand(body, FORM) == Notice(employees("42"), ("�",))
+    assert understand(body, FORM) == Notice(employees("42"), ("�",), types=UPDATED)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +132,7 @@ def test_empty_batch_concerns_nobody() -> None:
 def test_unknown_fields_unicode_and_times_that_are_none_do_no_harm() -> None:
     odd = event(new={"a": [1]}, timestamp="soon") | {"データ": "🦜"}
     odd["data"] = odd["data"] | {"changedFields": ["名前", "名前", 4, None, "\ud800"]}
-    assert read(odd) == Notice(employees("42"), ("名前", "4", "?"))
+    assert read(odd) == Notice(employees("42"), ("名前", "4", "?"), types=UPDATED)
 
 
 def test_part_that_cannot_be_understood_does_not_hide_the_rest() -> None:
@@ -210,3 +215,11 @@ def test_compressed_bodies_are_unpacked_within_bounds() -> None:
     ]:
         with pytest.raises(UndecodableRecord):
             understand(packed, None, coding)
+
+
+def test_types_that_are_none_are_not_kept_beside_the_bytes() -> None:
+    notice = read(
+        {"employees": [entry("42", action="x" * 65), entry("7", action=["Updated"]), entry("8", action="\n")]}
+    )
+    assert notice.employees == employees("42", "7", "8")
+    assert notice.types == ()
