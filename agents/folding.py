@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import faust
 import orjson
-from faust.types import StreamT
+from faust.types import TP, StreamT
 
 from agents.echo import Echo
 from agents.tables import Rows
@@ -35,6 +35,7 @@ logger = log("folding")
 INPUTS = (HR_EVENTS, EMPLOYEES, CONTACT_UPSERTS, OUTCOMES)
 INTENT = "\x00intent"
 """Key of a partition's intent row in the roster table; no connection id begins with it."""
+LOOK_AGAIN_S = 0.02
 TAIL = 50
 """Newest records of an output topic that are searched for the greatest cause."""
 ROOM_BYTES = 64 * 1024
@@ -151,12 +152,25 @@ class Folding:
             self._learn(partition, extents, tails)
             await self._finish(partition)
             partition.look()
+        await self._seek(opened)
         for partition in opened:
             self._partitions[partition.number] = partition
         self._assigned.set()
         self._assigned = asyncio.Event()
         await self._echo.listen(positions, self._failed)
         return opened
+
+    async def _seek(self, opened: Iterable[Partition]) -> None:
+        """Read on from where each partition stands.
+
+        Faust sees to that only where something has been committed, and only after it has let the records flow: what it
+        fetches in between is dropped. So whatever was handed out before this comes again.
+        """
+        while self._app.rebalancing:  # the flow is resumed when that ends
+            await asyncio.sleep(LOOK_AGAIN_S)
+        await self._app.consumer.seek_wait(
+            {TP(topic, partition.number): offset for partition in opened for topic, offset in partition.next.items()}
+        )
 
     async def _finish(self, partition: Partition) -> None:
         """Carry out what a former owner may have left half done, before anybody folds into the rows it speaks of.
@@ -253,7 +267,9 @@ class Folding:
                 if message.generation_id != partition.generation:
                     continue  # fetched before the partition went and came again: it comes again too, in its turn
                 if message.offset > partition.next[topic.name]:
-                    raise Fatal("Records were handed out with a gap: the worker starts again from what is committed.")
+                    if partition.caught_up.is_set():
+                        raise Fatal("Records are missing in between: the worker starts again from what is committed.")
+                    continue  # handed out before we said where to read on
                 step = await self._step(partition, topic, position, message.key, message.value)
                 if step is not None:
                     yield step

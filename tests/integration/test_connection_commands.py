@@ -139,7 +139,7 @@ async def test_a_company_is_connected_changed_listed_and_shown_without_its_secre
     assert (code, err) == (0, "")
     assert "Connection acme is added, mode live." in out
     assert "Webhooks now flow" in out
-    assert services == ["POST /webhooks/bamboohr/acme", "GET /connections/acme"]
+    assert services == ["GET /healthz", "POST /webhooks/bamboohr/acme", "GET /connections/acme"]
     said.append(out)
 
     changed = connection_file(tmp_path, "acme", "1", mode="preview")

@@ -1,0 +1,278 @@
+"""Workers with their lanes: who serves which connection, and what a worker that lost its partitions may still do."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.folding import Folding, Partition, Step
+from agents.lanes import Lanes
+from stream.codec import canonical
+from stream.fence import Fence
+from stream.records import ConnectionId, SyncOutcome
+from stream.topics import DEAD_LETTERS, EMPLOYEES, HR_EVENTS, OUTCOMES, TABLES, Topic, changelog_of, partition_of
+from tests.e2e.waiting import until
+from tests.integration.connected import SECOND_NAME, Vendors, WorkerProcess, tell
+from tests.integration.harness import PARTITIONS, Desk, commit, committed, desk, event_log, records, recreate
+from tests.integration.inputs import ACME, heard, read
+
+TOWNS = [ConnectionId(name) for name in ("acme", "other", "globex", "beta", "epsilon", "theta")]
+EACH = 10
+FROZEN_S = 12.0
+TAKEOVER_S = 20.0
+"""Of a session time-out of 8 s; it is 10 to 12 s where nothing else runs."""
+assert {partition_of(town, PARTITIONS) for town in TOWNS} == {0, 1}
+
+
+@pytest.fixture
+async def vendors() -> AsyncIterator[Vendors]:
+    found = Vendors(EACH * len(TOWNS), calls_per_minute=1200)
+    await found.start()
+    try:
+        yield found
+    finally:
+        await found.stop()
+
+
+def people_of(town: ConnectionId) -> list[str]:
+    first = TOWNS.index(town) * EACH + 1
+    return [str(number) for number in range(first, first + EACH)]
+
+
+async def served(worker: WorkerProcess) -> set[ConnectionId]:
+    return {town for town in TOWNS if await worker.serves(town)}
+
+
+async def created_twice(bootstrap: str) -> list[str]:
+    """Contact keys for which two contacts were created."""
+    keys = [o.contact_key for o in await records(bootstrap, OUTCOMES) if isinstance(o, SyncOutcome)]
+    ids = {
+        (o.contact_key, o.contact_id)
+        for o in await records(bootstrap, OUTCOMES)
+        if isinstance(o, SyncOutcome) and o.action == "created"
+    }
+    return [key for key in dict.fromkeys(keys) if len({pair for pair in ids if pair[0] == key}) > 1]
+
+
+async def test_each_connection_has_one_worker_and_its_work_goes_on_when_that_is_killed(
+    bootstrap: str, vendors: Vendors, tmp_path: Path
+) -> None:
+    workers = [
+        WorkerProcess(tmp_path / host, bootstrap, settle_time="1", **vendors.settings(host))
+        for host in ("127.0.0.1", SECOND_NAME)
+    ]
+    async with event_log(bootstrap) as log:
+        try:
+            for town in TOWNS:
+                await vendors.connect(log, town)
+            await workers[0].start()
+            await workers[0].ready()
+            await workers[1].start()
+
+            async def shared() -> bool:
+                first, second = await served(workers[0]), await served(workers[1])
+                assert not first & second, "one connection at two workers"
+                return bool(first) and bool(second) and first | second == set(TOWNS)
+
+            await until("both workers serve their part", shared, 60)
+            for town in TOWNS:
+                await tell(log, town, people_of(town))
+            await until("work is under way", lambda: len(vendors.writes()) >= 10, 60)
+            killed = time.monotonic()
+            workers[0].send(signal.SIGKILL)
+            await workers[0].ended()
+
+            async def taken_over() -> bool:
+                return await served(workers[1]) == set(TOWNS)
+
+            await until("the other worker serves all connections", taken_over, TAKEOVER_S)
+            took = time.monotonic() - killed
+            assert took < TAKEOVER_S
+            await until("both sides are equal", vendors.equal, 60)
+        finally:
+            for worker in workers:
+                if hasattr(worker, "process"):
+                    await worker.end()
+    assert await created_twice(bootstrap) == []
+    assert await records(bootstrap, DEAD_LETTERS) == []
+
+
+async def test_a_worker_that_was_frozen_writes_nothing_for_what_it_lost(
+    bootstrap: str, vendors: Vendors, tmp_path: Path
+) -> None:
+    first = WorkerProcess(tmp_path / "first", bootstrap, settle_time="1", **vendors.settings())
+    second = WorkerProcess(tmp_path / "second", bootstrap, settle_time="1", **vendors.settings(SECOND_NAME))
+    async with event_log(bootstrap) as log:
+        try:
+            for town in TOWNS:
+                await vendors.connect(log, town)
+            await first.start()
+            await first.ready()
+            for town in TOWNS:
+                await tell(log, town, people_of(town))
+            await until("work is under way", lambda: len(vendors.writes()) >= 5, 60)
+            first.send(signal.SIGSTOP)
+            frozen = time.monotonic()
+            await second.start()
+
+            async def taken_over() -> bool:
+                return await served(second) == set(TOWNS)
+
+            await until("the other worker serves all connections", taken_over, 60)
+            await until("it has gone on writing", lambda: len(vendors.writes(SECOND_NAME)) >= 5, 60)
+            await until("it was frozen for 12 s", lambda: time.monotonic() >= frozen + FROZEN_S, FROZEN_S)
+            woken = time.monotonic()
+            first.send(signal.SIGCONT)
+
+            def has_found_its_place() -> bool:
+                """It ends if an append was under way, which was not confirmed in time, or joins the group again."""
+                return first.process.returncode is not None or bool(first.events("worker.ready", woken))
+
+            await until("the one that woke has found its place", has_found_its_place, 60)
+            await until("both sides are equal", vendors.equal, 60)
+            opened = first.events("worker.partitions_opened", woken)
+            again = opened[0]["heard_at"] if opened else time.monotonic()
+            assert [call for call in vendors.writes("127.0.0.1", woken) if call.at < again] == []
+        finally:
+            for worker in (first, second):
+                if hasattr(worker, "process"):
+                    await worker.end()
+    assert await created_twice(bootstrap) == []
+
+
+async def test_a_replay_of_all_that_was_done_calls_nobody(bootstrap: str, vendors: Vendors, tmp_path: Path) -> None:
+    """Lanes open when all is folded that was in the log at assignment: not one debt is left then."""
+    async with event_log(bootstrap) as log:
+        await vendors.connect(log, ACME)
+        async with desk(bootstrap, tmp_path / "first", **vendors.settings()) as first:
+            await tell(log, ACME, people_of(ACME))
+            await until("ten contacts", lambda: len(vendors.organization.contacts) == EACH, 60)
+            await until("nothing is owed", lambda: first.worker._lanes is not None and not first.worker._lanes.debts)
+            await first.folded()
+            await until("nothing is owed", lambda: first.worker._lanes is not None and not first.worker._lanes.debts)
+            rows = first.meaning()
+        await recreate(bootstrap, [changelog_of(table) for table in TABLES])
+        await commit(bootstrap, 0)
+        calls, readings = len(vendors.calls), vendors.readings
+
+        async with desk(bootstrap, tmp_path / "second", **vendors.settings()) as second:
+            assert second.meaning() == rows
+            assert second.worker._lanes is not None
+            assert second.worker._lanes.debts == 0
+            await tell(log, ACME, people_of(ACME)[:1])
+            await until("the lanes work", lambda: vendors.readings > readings, 30)
+            await second.folded()
+        assert (len(vendors.calls), vendors.readings) == (calls, readings + 1)
+
+
+@pytest.mark.parametrize("gate", ["kept", "taken away"])
+async def test_lanes_open_only_when_the_backlog_is_folded(
+    bootstrap: str, vendors: Vendors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: str
+) -> None:
+    """All HR events are folded, and the readings that answer them are not yet: people seem to be owed a reading."""
+    readings_may_be_folded = asyncio.Event()
+    steps, open_lanes = Folding.steps, Lanes.open
+
+    async def readings_late(self: Folding, stream: Any, topic: Topic) -> AsyncIterator[Step]:
+        if topic is EMPLOYEES:
+            await readings_may_be_folded.wait()
+        async for step in steps(self, stream, topic):
+            yield step
+
+    async def without_gate(self: Lanes, partition: Partition) -> None:
+        partition.caught_up.set()
+        await open_lanes(self, partition)
+
+    async with event_log(bootstrap) as log:
+        await vendors.connect(log, ACME)
+        for employee in people_of(ACME):
+            event = await log.append(heard(employee))
+            await log.append(read(employee, event, email=None))
+        monkeypatch.setattr(Folding, "steps", readings_late)
+        if gate == "taken away":
+            monkeypatch.setattr(Lanes, "open", without_gate)
+        one = Desk(bootstrap, tmp_path, **vendors.settings())
+        await one.start()
+        try:
+            await until("all events are folded", lambda: _folded(one, HR_EVENTS) == EACH, 40)
+            if gate == "kept":
+                assert vendors.readings == 0
+                readings_may_be_folded.set()
+                await one.folded()
+                assert vendors.readings == 0
+            else:
+                await until("people are read again", lambda: vendors.readings, 20)
+        finally:
+            readings_may_be_folded.set()
+            await one.stop()
+
+
+def _folded(one: Desk, topic: Topic) -> int:
+    if one.worker._folding is None:
+        return 0
+    return sum(partition.next[topic.name] for partition in one.folding._partitions.values())
+
+
+@pytest.mark.parametrize("heartbeats", ["refused", "missing"])
+async def test_without_heartbeats_people_are_read_and_nothing_is_written(
+    bootstrap: str, vendors: Vendors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heartbeats: str
+) -> None:
+    wait_open = Fence.wait_open
+    async with event_log(bootstrap) as log:
+        await vendors.connect(log, ACME)
+        async with desk(bootstrap, tmp_path, **vendors.settings()) as one:
+            await tell(log, ACME, people_of(ACME)[:1])
+            await until("the first contact", lambda: len(vendors.organization.contacts) == 1, 60)
+            fence = one.worker._lanes.fence if one.worker._lanes else None
+            assert fence is not None
+            with monkeypatch.context() as patched:
+                if heartbeats == "refused":
+                    patched.setattr(Fence, "accepted", lambda self, sent: self.refused())
+                else:
+                    patched.setattr(Fence, "accepted", lambda self, sent: None)
+                await until("the fence is shut", lambda: not fence.open, 10)
+                writes, readings = len(vendors.writes()), vendors.readings
+                waiting: list[None] = []
+
+                async def counted(self: Fence) -> None:
+                    waiting.append(None)
+                    await wait_open(self)
+
+                patched.setattr(Fence, "wait_open", counted)
+                await tell(log, ACME, people_of(ACME)[1:4])
+                await until("the people are read", lambda: vendors.readings == readings + 3, 20)
+                await until("a write is about to begin", lambda: len(waiting), 20)
+                assert len(vendors.writes()) == writes
+                assert not fence.open
+            await until(
+                "they are written once heartbeats are back", lambda: len(vendors.organization.contacts) == 4, 20
+            )
+            await asyncio.wait_for(one.folded(), 30)
+
+
+async def test_a_record_of_a_newer_version_stops_the_worker_with_a_sentence_and_is_not_passed_over(
+    bootstrap: str, vendors: Vendors, tmp_path: Path
+) -> None:
+    newer = canonical(heard("2")).replace(b'"schema":1', b'"schema":2')
+    here = partition_of(ACME, PARTITIONS)
+    async with event_log(bootstrap) as log:
+        await log.append(heard("1"))
+        await log.put(HR_EVENTS.name, here, [(b"acme", newer)])
+        await log.append(heard("3"))
+    worker = WorkerProcess(tmp_path, bootstrap, **vendors.settings())
+    await worker.start()
+    try:
+        assert await worker.ended() == 1
+    finally:
+        await worker.end()
+
+    (last,) = worker.events("worker.crashed")
+    assert last["reason"] == "The record has schema 2, this program knows up to 1: update Rosterbook."
+    assert await committed(bootstrap, HR_EVENTS, here) in (None, 1)
+    assert await records(bootstrap, DEAD_LETTERS) == []
