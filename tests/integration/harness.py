@@ -164,6 +164,9 @@ class Desk:
             return
         await self.folding._echo.stop()
         app = self.folding._app
+        for task in app.topics._futures:
+            task.cancel()
+        app.topics._futures.clear()  # told of streams that end, it may ask a consumer that has ended, and wait for ever
         for agent in app.agents.values():
             for actor in agent._actors:
                 if actor.actor_task is not None:

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from agents.folding import INPUTS, INTENT, Folding, Partition
-from agents.tables import Rows
+from agents.folding import INPUTS, Folding
 from stream.kafka.event_log import EventLog
-from stream.records import AnyRecord, ContactUpsert, DeadLetter
+from stream.records import ContactUpsert, DeadLetter
 from stream.topics import (
     CONTACT_UPSERTS,
     DEAD_LETTERS,
@@ -30,7 +29,6 @@ from stream.topics import (
 from tests.e2e.waiting import until
 from tests.integration.harness import (
     PARTITIONS,
-    Crash,
     Desk,
     commit,
     committed,
@@ -154,82 +152,6 @@ async def test_an_outcome_that_is_folded_before_its_wish_is_not_lost(bootstrap: 
 # -- ended in the middle ----------------------------------------------------------------------------------------------
 
 
-class _Ending:
-    """Ends the fold of the second reading at a step. after: the step that is still taken."""
-
-    def __init__(self, after: str) -> None:
-        self.after = after
-        self.armed = False
-
-    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        keep, append_all, put, folded = Folding.keep, EventLog.append_all, Rows._put, Partition.folded
-
-        async def after_intent(this: Folding, partition: Partition, intent: Any) -> None:
-            await keep(this, partition, intent)
-            self.end("the intent")
-
-        async def after_append(this: EventLog, found: list[AnyRecord], **how: Any) -> Any:
-            positions = await append_all(this, found, **how)
-            if isinstance(found[0], ContactUpsert):
-                self.end("the append")
-            return positions
-
-        async def after_row(this: Rows[Any], partition: int, entries: list[tuple[bytes, bytes | None]]) -> None:
-            if self.armed and self.after == "the first of its rows" and entries[0][0] != INTENT.encode():
-                await put(this, partition, entries[:1])
-                self.end(self.after)
-            await put(this, partition, entries)
-
-        def before_ack(this: Partition, topic: str, offset: int) -> None:
-            folded(this, topic, offset)
-            if topic == EMPLOYEES.name:
-                self.end("all its rows")
-
-        monkeypatch.setattr(Folding, "keep", after_intent)
-        monkeypatch.setattr(EventLog, "append_all", after_append)
-        monkeypatch.setattr(Rows, "_put", after_row)
-        monkeypatch.setattr(Partition, "folded", before_ack)
-
-    def end(self, step: str) -> None:
-        if self.armed and self.after == step:
-            raise RuntimeError(f"ended after {step}")
-
-
-@pytest.mark.parametrize("step", ["the intent", "the append", "the first of its rows", "all its rows"])
-async def test_a_fold_that_ends_after_a_step_is_completed_by_the_next_owner(
-    bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    ending = _Ending(step)
-    async with event_log(bootstrap) as log:
-        with monkeypatch.context() as patched:
-            ending.install(patched)
-            first = Desk(bootstrap, tmp_path / "first")
-            await first.start()
-            await first.ready()
-            event = await log.append(heard("1"))
-            await log.append(read("1", event, email="old@acme.test"))
-            await first.folded()
-            ending.armed = True
-            event = await log.append(heard("1"))
-            await log.append(read("1", event, email="new@acme.test"))
-            assert str(await first.ended()) == f"ended after {step}"
-        newest = await log.append(heard("1"))
-
-        async with desk(bootstrap, tmp_path / "second") as second:
-            person, roster = second.rows("people")["acme/1"], second.rows("roster")
-            contacts = second.rows("contacts")
-
-    assert person["email"] == "new@acme.test"
-    assert person["debt"] == {**person["debt"], "settled": event.offset, "wanted": newest.offset}
-    assert roster["acme/old@acme.test"]["claims"] == {}
-    assert roster["acme/new@acme.test"]["holder"] == "1"
-    found = await upserts(bootstrap)
-    key = person["contact_key"]
-    assert by_cause(found) == [(0, key, "1", "old@acme.test"), (1, key, "1", "new@acme.test")]
-    assert len(found) <= 3, "repeated at most once, at its own cause"
-    assert contacts[f"acme/{key}"]["desired"]["email"] == "new@acme.test"
-
-
 async def test_a_kept_intent_does_not_undo_what_another_topic_brought_since(bootstrap: str, tmp_path: Path) -> None:
     """Positions of several topics are committed apart: a reading may come again after an event that followed it."""
     async with event_log(bootstrap) as log:
@@ -272,55 +194,30 @@ class _Blocked:
         self._free.set()
 
 
+async def _is_committed(bootstrap: str, offset: int, partition: int = HERE) -> bool:
+    return await committed(bootstrap, HR_EVENTS, partition) == offset
+
+
 async def test_no_offset_is_committed_past_a_record_whose_row_is_not_in_its_changelog(
     bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Faust itself would pass one unacked record at the head, above all in a new group (FS#606): here none is acked."""
-
-    async def neighbours() -> None:
-        """Two rounds of commits have taken place beside the one that is held back."""
-        for _ in range(2):
-            position = await log.append(heard("9", connection=OTHER))
-
-            async def is_committed(end: int = position.offset + 1) -> bool:
-                return await committed(bootstrap, HR_EVENTS, THERE) == end
-
-            await until("the neighbour's record is committed", is_committed, 20)
-
-    async with event_log(bootstrap) as log:
-        first = Desk(bootstrap, tmp_path)
-        await first.start()
-        await first.ready()
+    async with event_log(bootstrap) as log, desk(bootstrap, tmp_path) as one:
         with monkeypatch.context() as patched:
             head = _Blocked("acme/1")
             head.install(patched)
             for who in ("1", "2", "3"):
                 await log.append(heard(who))
             await head.reached.wait()
-            await neighbours()
+            for count in (1, 2):  # two rounds of commits take place beside the one that is held back
+                await log.append(heard("9", connection=OTHER))
+                await until(
+                    "the neighbour is committed", lambda count=count: _is_committed(bootstrap, count, THERE), 20
+                )
             assert await committed(bootstrap, HR_EVENTS, HERE) is None
             head.release()
-            await first.folded()
+            await one.folded()
         await until("the head is committed", lambda: _is_committed(bootstrap, 3), 20)
-
-        with monkeypatch.context() as patched:
-            later = _Blocked("acme/5")
-            later.install(patched)
-            for who in ("4", "5", "6", "7"):
-                await log.append(heard(who))
-            await later.reached.wait()
-            await neighbours()
-            assert await committed(bootstrap, HR_EVENTS, HERE) == 4
-            await first.crash()
-
-    assert isinstance(first.error, Crash)
-    assert await committed(bootstrap, HR_EVENTS, HERE) == 4
-    async with desk(bootstrap, tmp_path) as second:
-        assert {f"acme/{n}" for n in range(1, 8)} <= set(second.rows("people"))
-
-
-async def _is_committed(bootstrap: str, offset: int) -> bool:
-    return await committed(bootstrap, HR_EVENTS, HERE) == offset
 
 
 async def test_a_commit_that_fails_loses_nothing(bootstrap: str, tmp_path: Path) -> None:
