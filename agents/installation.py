@@ -14,7 +14,7 @@ import aiohttp
 
 from agents.child import Child
 from stream.clock import Clock, SystemClock
-from stream.errors import BrokerFailed, Fatal
+from stream.errors import BrokerFailed, Fatal, SettingsError
 from stream.kafka.admin import admin, apply
 from stream.kafka.embedded import EmbeddedKafka
 from stream.settings import Settings
@@ -77,6 +77,11 @@ class Installation:
 
     async def start(self) -> None:
         """Start all parts. Raises what keeps it from working, with nothing left running."""
+        if self._settings.kafka is not None:
+            raise SettingsError(
+                "This runs a broker of its own: unset ROSTERBOOK_KAFKA, or run `rosterbook gateway` and `rosterbook "
+                "worker` for your cluster."
+            )
         try:
             await self._start()
         except BaseException:

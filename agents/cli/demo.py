@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 
 import cyclopts
 
 from agents.cli.console import print_error, say
+
+KEPT = ("ROSTERBOOK_CACHE", "ROSTERBOOK_LOG_FORMAT", "ROSTERBOOK_LOG_LEVEL")
+"""Settings that a demo takes over. It stands alone: nothing of it may reach a real installation's Kafka or keys."""
 
 
 def register(app: cyclopts.App) -> None:
@@ -33,6 +37,8 @@ async def demo(*, employees: int = 120, exit_when_synced: bool = False, json: bo
     from agents.demo.run import perform
     from stream.errors import UsageError
 
+    for name in [name for name in os.environ if name.startswith("ROSTERBOOK_") and name not in KEPT]:
+        del os.environ[name]
     if employees < 1:
         raise UsageError("A company needs at least one person: --employees 1 or more.")
     live = sys.stdout.isatty() and not json

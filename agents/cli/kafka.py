@@ -24,7 +24,10 @@ async def kafka(*, prepare: bool = False) -> None:
     from agents.cli.progress import Progress
     from stream.kafka.jars import cache_folder, class_path_soon
     from stream.kafka.prepare import prepare as prepare_cache
+    from stream.settings import load_settings
+    from stream.telemetry import configure_logging
 
+    configure_logging(load_settings())
     with Progress() as progress:
         if prepare:
             await prepare_cache(cache_folder(), progress.report)

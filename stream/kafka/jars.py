@@ -125,7 +125,7 @@ def _fetch(cache: Path, missing: list[Jar], report: Report | None, stop: threadi
         arriving = cache / "fetching"
         shutil.rmtree(arriving, ignore_errors=True)  # what a killed fetch left
         wanted = [jar for jar in missing if not jar.path(cache).exists()]
-        logger.info("jars.fetching", count=len(wanted))
+        logger.debug("jars.fetching", count=len(wanted))
         futures = [pool.submit(_fetch_one, jar, cache, arriving, stop) for jar in wanted]
         try:
             for done, future in enumerate(as_completed(futures), start=1):
@@ -138,7 +138,7 @@ def _fetch(cache: Path, missing: list[Jar], report: Report | None, stop: threadi
             stop.set()  # one failure ends the others
             pool.shutdown(cancel_futures=True)
             shutil.rmtree(arriving, ignore_errors=True)
-        logger.info("jars.fetched", count=len(wanted))
+        logger.debug("jars.fetched", count=len(wanted))
 
 
 def _fetch_one(jar: Jar, cache: Path, arriving: Path, stop: threading.Event) -> None:
