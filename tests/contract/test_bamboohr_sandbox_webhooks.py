@@ -275,7 +275,7 @@ async def test_disorder_on_demand() -> None:
         assert receiver.received == []
         caller.sandbox.misbehave(Disorder(duplicated=1.0))
         company.change("1", {"firstName": "Twice"})
-        await until(lambda: len(receiver.received) == 2, "both copies")
+        await until(lambda: len(receiver.received) == 2 and caller.sandbox.idle, "both copies")
         assert receiver.received[0].body == receiver.received[1].body
         receiver.received.clear()
         caller.sandbox.misbehave(Disorder(overtaken=1.0))

@@ -118,7 +118,8 @@ def test_a_fault_of_ours_is_in_the_log_and_its_traceback_only_shown_for_debuggin
 
 def test_an_interrupt_ends_quietly_with_130(tmp_path: Path) -> None:
     script = (
-        "import asyncio, sys; from agents.cli import build, run\n"
+        "import asyncio, signal, sys; from agents.cli import build, run\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
         "async def act():\n print('up', flush=True); await asyncio.sleep(60)\n"
         "app = build(()); app.command(act); sys.exit(run(['act'], app))"
     )
