@@ -36,8 +36,8 @@ from stream.zoho.regions import accounts_url, api_url
 
 logger = log("lanes")
 
-BAMBOOHR = Quota(per_minute=1000, in_flight=4, burst=20)
-"""BambooHR publishes no numbers: what it answers (429, Retry-After) is what holds. This only keeps us polite."""
+BAMBOOHR = Quota(per_minute=6000, in_flight=4, burst=20)
+"""BambooHR publishes no numbers: what it answers (429, Retry-After) is what holds. Four at once keep us polite."""
 SCAN_PAUSE = 500
 """Rows that are looked at before the loop gets a turn."""
 
