@@ -25,7 +25,7 @@ from agents.settle import settle
 from agents.sink import sink
 from stream.clock import Clock, SystemClock
 from stream.core.rows import Address, Company, ContactState, Person
-from stream.errors import FenceLost, LogUnavailable
+from stream.errors import LogUnavailable
 from stream.fence import Fence
 from stream.kafka.event_log import EventLog
 from stream.kafka.view import CompactedView
@@ -265,7 +265,7 @@ class Worker:
 
 def end_at_once(error: BaseException) -> NoReturn:
     """Log why and end the process: nothing is flushed, no connection is closed in order, another worker may own it."""
-    kind = "fatal" if isinstance(error, LogUnavailable | FenceLost) else "crashed"
+    kind = "fatal" if isinstance(error, LogUnavailable) else "crashed"
     logger.critical(f"worker.{kind}", error=type(error).__name__, reason=str(error)[:300], exc_info=error)
     sys.stdout.flush()
     sys.stderr.flush()

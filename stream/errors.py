@@ -18,8 +18,7 @@ RosterbookError
 │   └── ConnectionFileError
 └── Fatal                   this process must not go on: exit code 1
     ├── BrokerFailed        the embedded broker could not start or ended
-    ├── VaultLocked         no key, or the wrong one
-    └── FenceLost           a confirmation came too late; another worker may own the partition
+    └── VaultLocked         no key, or the wrong one
 
 The message of each is one sentence that tells a person what to do. It never holds a secret, a name or an address of a
 person. The keyword fields say where it happened, and go to the log as they are.
@@ -113,7 +112,3 @@ class BrokerFailed(Fatal):
 
 class VaultLocked(Fatal):
     """No vault key, or one that does not open what is stored."""
-
-
-class FenceLost(Fatal):
-    """An append was not confirmed within its deadline while we fold: somebody else may own the partition by now."""

@@ -105,7 +105,6 @@ class ContactState(Row):
     insisted: int = NOTHING
     after: ContactKey | None = None
     chain: tuple[LogPosition, ...] = ()
-    wanted_at: AwareDatetime | None = None
     contact_id: ContactId | None = None
     applied: str | None = None
     unresolved: Attempt | None = None
