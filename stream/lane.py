@@ -174,7 +174,7 @@ class Lane:
         task = asyncio.current_task()
         self._waiting.add(task)
         try:
-            async with self._ledger.call(self._fence.wait_open if changes else None):
+            async with self._ledger.call(self._fence if changes else None):
                 self._waiting.discard(task)
                 if self._closing:
                     raise LaneClosed(operation)

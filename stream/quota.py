@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from stream.clock import Clock
 
 WINDOW_S = 60.6
+
+
+class Gate(Protocol):
+    """What else must be so before a call begins, such as the fence."""
+
+    @property
+    def open(self) -> bool: ...
+
+    async def wait_open(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -47,19 +57,25 @@ class QuotaLedger:
         self._turn = asyncio.Lock()
 
     @asynccontextmanager
-    async def call(self, ready: Callable[[], Awaitable[None]] | None = None) -> AsyncIterator[None]:
+    async def call(self, gate: Gate | None = None) -> AsyncIterator[None]:
         """Waits for a slot and a turn, in the order of asking; the slot is held while the body runs.
 
-        ready: waited for last, so that a call counts from when it is really begun and not from when it might have been.
+        gate: is open at the moment the call begins. Who waits for it takes nobody's slot and nobody's turn, and a gate
+        that has closed meanwhile is waited for once more.
         """
-        async with self._slots:
-            async with self._turn:
-                while (wait := self._wait()) > 0:
-                    await asyncio.sleep(wait)
-                if ready is not None:
-                    await ready()
-                self._begin()
-            yield
+        while True:
+            if gate is not None:
+                await gate.wait_open()
+            async with self._slots:
+                async with self._turn:
+                    while (wait := self._wait()) > 0:
+                        await asyncio.sleep(wait)
+                    begins = gate is None or gate.open
+                    if begins:
+                        self._begin()
+                if begins:
+                    yield
+                    return
 
     def _wait(self) -> float:
         now = self._clock.monotonic()

@@ -102,28 +102,74 @@ def test_calls_are_let_through_in_the_order_of_asking() -> None:
     assert run(main(), loop) == list(range(12))
 
 
-def test_a_call_counts_from_when_it_was_ready_to_begin() -> None:
+class Door:
+    """A gate that opens after so many seconds."""
+
+    def __init__(self, loop: VirtualTime, opens_at: float) -> None:
+        self._loop = loop
+        self._opens_at = opens_at
+
+    @property
+    def open(self) -> bool:
+        return self._loop.monotonic() >= self._opens_at
+
+    async def wait_open(self) -> None:
+        while not self.open:
+            await asyncio.sleep(0.02)
+
+
+def test_a_call_counts_from_when_its_gate_was_open() -> None:
     loop = VirtualTime()
 
     async def main() -> list[float]:
-        ledger = QuotaLedger(HUNDRED, loop)
-        opened = asyncio.Event()
-        loop.call_later(20.0, opened.set)
-
-        async def ready() -> None:
-            await opened.wait()
-
+        ledger, door = QuotaLedger(HUNDRED, loop), Door(loop, 20.0)
         moments: list[float] = []
 
         async def one() -> None:
-            async with ledger.call(ready):
+            async with ledger.call(door):
                 moments.append(loop.monotonic())
 
         await asyncio.gather(*(one() for _ in range(5)))
         return moments
 
     moments = run(main(), loop)
-    assert moments == pytest.approx([20.0 + number * HUNDRED.pace_s for number in range(5)], abs=0.01)
+    assert moments == pytest.approx([20.0 + number * HUNDRED.pace_s for number in range(5)], abs=0.05)
+
+
+def test_calls_that_wait_for_their_gate_keep_nobody_else_from_beginning() -> None:
+    loop = VirtualTime()
+
+    async def main() -> float:
+        ledger, door = QuotaLedger(HUNDRED, loop), Door(loop, 60.0)
+
+        async def gated() -> None:
+            async with ledger.call(door):
+                pass
+
+        waiting = [asyncio.create_task(gated()) for _ in range(HUNDRED.in_flight + 1)]
+        await asyncio.sleep(10.0)
+        async with ledger.call():
+            begun = loop.monotonic()
+        await asyncio.gather(*waiting)
+        return begun
+
+    assert run(main(), loop) == pytest.approx(10.0, abs=0.01)
+
+
+def test_a_gate_that_closes_while_the_call_waits_for_its_turn_is_waited_for_again() -> None:
+    loop = VirtualTime()
+
+    class Closing(Door):
+        @property
+        def open(self) -> bool:
+            return self._loop.monotonic() < 1.0 or super().open
+
+    async def main() -> float:
+        ledger = QuotaLedger(HUNDRED, loop)  # new: its first turn comes after three seconds
+        async with ledger.call(Closing(loop, 30.0)):
+            return loop.monotonic()
+
+    assert run(main(), loop) == pytest.approx(30.0, abs=0.05)
 
 
 def test_a_call_that_is_given_up_while_it_waits_lets_the_others_through() -> None:
