@@ -20,12 +20,17 @@ def hear(person: Person, event: HrEvent, position: LogPosition) -> Person:
 
 
 def wish(state: ContactState | None, upsert: ContactUpsert, position: LogPosition) -> ContactState:
-    """The contact is to be as the upsert says, unless something newer is wanted already."""
+    """The contact is to be as the upsert says, unless something newer is wanted already, or just this is.
+
+    An upsert may be repeated at its own cause: the row means the same after it, its first place in the log included.
+    """
     if state is None:
         state = ContactState(employee=upsert.employee, desired=upsert.desired)
     folded = state.folded_with(position)
     cause = upsert.cause.offset
-    if cause < state.debt.wanted:
+    same = (state.desired, state.after, state.chain[1:2]) == (upsert.desired, upsert.after, (upsert.cause,))
+    repeated = cause == state.debt.wanted and same
+    if cause < state.debt.wanted or repeated:
         return state.model_copy(update={"folded": folded})
     return state.model_copy(
         update={

@@ -28,7 +28,7 @@ from stream.kafka.event_log import EventLog
 from stream.kafka.reader import LogReader
 from stream.records import AnyRecord
 from stream.settings import Settings
-from stream.topics import APP, CONTACT_UPSERTS, TABLES, TOPICS, Topic, changelog_of
+from stream.topics import APP, TABLES, TOPICS, Topic, changelog_of
 from stream.vault.keyfile import load_vault
 from tests.e2e.waiting import until
 
@@ -179,16 +179,14 @@ class Desk:
             rows._store._dbs.clear()
 
     def rows(self, table: str) -> dict[str, dict[str, Any]]:
-        """Key -> row without `folded`, and without the place of a wish, which may be repeated: what the table means."""
+        """Key -> row without `folded`: what the table means."""
         rows = self.folding._tables[table]
         found = {}
         for number in sorted(self.folding._partitions):
             for key in rows.keys(number, ""):
                 if "/" in key and not key.startswith("\x00"):
                     value = orjson.loads(rows.raw(number, key) or b"null")
-                    row = found[key] = {name: part for name, part in value.items() if name != "folded"}
-                    if chain := row.get("chain"):
-                        row["chain"] = [cause for cause in chain if cause["topic"] != CONTACT_UPSERTS.name]
+                    found[key] = {name: part for name, part in value.items() if name != "folded"}
         return found
 
     def meaning(self) -> dict[str, dict[str, dict[str, Any]]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import shutil
+import signal
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from agents.folding import INPUTS, Folding
 from stream.kafka.event_log import EventLog
 from stream.records import ContactUpsert, DeadLetter
+from stream.tether import tethered
 from stream.topics import (
     CONTACT_UPSERTS,
     DEAD_LETTERS,
@@ -26,6 +29,7 @@ from stream.topics import (
     changelog_of,
     partition_of,
 )
+from tests.e2e.processes import environment
 from tests.e2e.waiting import until
 from tests.integration.harness import (
     PARTITIONS,
@@ -38,6 +42,7 @@ from tests.integration.harness import (
     recreate,
 )
 from tests.integration.inputs import ACME, OTHER, created, heard, joined, moved, read
+from tests.integration.killed_worker import STEPS
 
 HERE, THERE = partition_of(ACME, PARTITIONS), partition_of(OTHER, PARTITIONS)
 
@@ -150,6 +155,58 @@ async def test_an_outcome_that_is_folded_before_its_wish_is_not_lost(bootstrap: 
 
 
 # -- ended in the middle ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("store", ["kept", "lost"])
+async def test_a_fold_that_is_killed_after_a_step_is_completed_by_the_next_owner(
+    bootstrap: str, tmp_path: Path, step: str, store: str
+) -> None:
+    async with event_log(bootstrap) as log:
+        event = await log.append(heard("1"))
+        await log.append(read("1", event, email="old@acme.test"))
+        async with desk(bootstrap, tmp_path / "first"):
+            pass
+        event = await log.append(heard("1"))
+        await log.append(read("1", event, email="new@acme.test"))
+        await _killed(bootstrap, tmp_path / "first", step)
+        newest = await log.append(heard("1"))
+
+        async with desk(bootstrap, tmp_path / ("first" if store == "kept" else "second")) as second:
+            person, roster = second.rows("people")["acme/1"], second.rows("roster")
+            contacts = second.rows("contacts")
+
+    assert person["email"] == "new@acme.test"
+    assert person["debt"] == {**person["debt"], "settled": event.offset, "wanted": newest.offset}
+    assert roster["acme/old@acme.test"]["claims"] == {}
+    assert roster["acme/new@acme.test"]["holder"] == "1"
+    found = await upserts(bootstrap)
+    key = person["contact_key"]
+    assert by_cause(found) == [(0, key, "1", "old@acme.test"), (1, key, "1", "new@acme.test")]
+    assert len(found) <= 3, "repeated at most once, at its own cause"
+    assert contacts[f"acme/{key}"]["desired"]["email"] == "new@acme.test"
+
+
+async def _killed(bootstrap: str, data: Path, step: str) -> None:
+    """Run a worker that kills itself after this step of the second reading's fold."""
+    process = await asyncio.create_subprocess_exec(
+        *tethered([sys.executable, "-m", "tests.integration.killed_worker", step]),
+        env=environment(
+            ROSTERBOOK_KAFKA=bootstrap,
+            ROSTERBOOK_DATA=str(data),
+            ROSTERBOOK_METRICS_PORT="0",
+            ROSTERBOOK_PARTITIONS=str(PARTITIONS),
+        ),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(60):
+            assert await process.wait() == -signal.SIGKILL
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def test_a_kept_intent_does_not_undo_what_another_topic_brought_since(bootstrap: str, tmp_path: Path) -> None:

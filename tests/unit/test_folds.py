@@ -73,6 +73,13 @@ def test_a_newer_wish_replaces_the_older_one_and_names_its_causes_newest_first()
     assert state.chain == (at(CONTACT_UPSERTS, 1), at(EMPLOYEES, 8), at(HR_EVENTS, 8))
 
 
+def test_a_wish_that_is_repeated_at_its_own_cause_changes_nothing_but_what_was_folded() -> None:
+    state = folds.learn(wished(5), outcome("updated", settles=5), at(OUTCOMES, 0))
+    again = folds.wish(state, upsert(5), at(CONTACT_UPSERTS, 4))
+    assert again == state.model_copy(update={"folded": again.folded})
+    assert again.folded[CONTACT_UPSERTS] == 4
+
+
 def test_a_wish_with_an_older_cause_changes_nothing_but_what_was_folded() -> None:
     state = wished(8)
     older = folds.wish(state, upsert(5, title="Intern", insists=True), at(CONTACT_UPSERTS, 1))
