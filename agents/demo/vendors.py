@@ -42,12 +42,18 @@ refresh_token = {{ env = "DEMO_REFRESH_TOKEN" }} }}
 class Vendors:
     """`bamboohr.company` is where things happen, `zoho.organization` where they must show."""
 
-    def __init__(self, *, calls_per_minute: int, time_scale: float = 1.0) -> None:
-        """calls_per_minute: of Zoho Books. time_scale: how much sooner than really BambooHR repeats a webhook."""
+    def __init__(
+        self, *, calls_per_minute: int, time_scale: float = 1.0, connection: ConnectionId = CONNECTION
+    ) -> None:
+        """calls_per_minute: of Zoho Books. time_scale: how much sooner than really BambooHR repeats a webhook.
+
+        connection: its id, which is the company's subdomain too.
+        """
         clock = SystemClock()
+        self.connection = connection
         self.calls_per_minute = calls_per_minute
         self.bamboohr = BambooHrSandbox(
-            Company("acme"),
+            Company(connection),
             quirks=BambooHrQuirks(allow_http_webhooks=True),
             clock=clock,
             rate_limit=RateLimit(per_window=1_000_000),
@@ -84,11 +90,11 @@ class Vendors:
 
         gateway: host:port. environment: the installation's. Raises Fatal with what the command said when it refused.
         """
-        webhook_key = await self._register_webhook(f"http://{gateway}/webhooks/bamboohr/{CONNECTION}")
-        file = data / "acme.toml"
+        webhook_key = await self._register_webhook(f"http://{gateway}/webhooks/bamboohr/{self.connection}")
+        file = data / f"{self.connection}.toml"
         file.write_text(
             FILE.format(
-                connection=CONNECTION,
+                connection=self.connection,
                 subdomain=self.bamboohr.company.subdomain,
                 organization_id=self.zoho.organization_id,
                 calls_per_minute=self.calls_per_minute,

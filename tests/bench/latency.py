@@ -51,14 +51,14 @@ async def run(count: int) -> list[Figure]:
         await at.rest()
         caller = await at.caller()
         async with Chain.of(at) as chain:
-            await _ours(at, caller, WARM_UP, [])
+            await measure(at, caller, WARM_UP, [])
             await _floor(chain, WARM_UP)
             idle, idle_s = await _cpu(at, asyncio.sleep(IDLE_S))
             events: list[Event] = []
             floor: list[float] = []
             busy: dict[str, float] = defaultdict(float)
             for part in _parts(count, 5):  # in turn, so that whatever else the machine does meets both
-                used, took = await _cpu(at, _ours(at, caller, part, events))
+                used, took = await _cpu(at, measure(at, caller, part, events))
                 for name, cpu_s in used.items():
                     busy[name] += cpu_s - idle[name] / idle_s * took
                 floor += await _floor(chain, part)
@@ -74,7 +74,7 @@ async def run(count: int) -> list[Figure]:
         ]
 
 
-async def _ours(at: Place, caller: Caller, count: int, events: list[Event]) -> None:
+async def measure(at: Place, caller: Caller, count: int, events: list[Event]) -> None:
     """So many events, one after the other, added to `events`."""
     company, vendors = at.vendors.bamboohr.company, at.vendors
     titles = [str(option.id) for option in company.lists["jobTitle"].options.values()]

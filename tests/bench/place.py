@@ -22,6 +22,7 @@ from agents.demo.stage import Stage
 from agents.demo.vendors import CALLS_IN_FLIGHT, CONNECTION, Vendors
 from agents.installation import Installation
 from stream.clock import SystemClock
+from stream.records import ConnectionId
 from stream.sandbox.bamboohr import BambooHrQuirks, BambooHrSandbox, Company, RateLimit
 from stream.sandbox.zoho import Limits, ZohoSandbox
 from stream.topics import CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS, OUTCOMES
@@ -45,13 +46,13 @@ class Call:
 class NotedVendors(Vendors):
     """finished: called after each call has been noted in `calls`."""
 
-    def __init__(self) -> None:
-        super().__init__(calls_per_minute=CALLS_PER_MINUTE)
+    def __init__(self, connection: ConnectionId = CONNECTION) -> None:
+        super().__init__(calls_per_minute=CALLS_PER_MINUTE, connection=connection)
         self.calls: list[Call] = []
         self.finished: Callable[[Call], None] = lambda call: None
         clock, note = SystemClock(), self._noting()
         self.bamboohr = BambooHrSandbox(
-            Company("acme"),
+            Company(connection),
             quirks=BambooHrQuirks(allow_http_webhooks=True),
             clock=clock,
             rate_limit=RateLimit(per_window=10_000_000),
@@ -82,16 +83,12 @@ class NotedVendors(Vendors):
 
 
 class Place:
-    """A stage on which everything runs."""
+    """An installation and the sandboxes of one of its companies."""
 
-    def __init__(self, stage: Stage, vendors: NotedVendors, http: aiohttp.ClientSession) -> None:
+    def __init__(self, installation: Installation, vendors: NotedVendors, http: aiohttp.ClientSession) -> None:
+        self.installation = installation
         self.vendors = vendors
-        self._stage = stage
         self._http = http
-
-    @property
-    def installation(self) -> Installation:
-        return self._stage.installation
 
     @property
     def gateway(self) -> str:
@@ -103,7 +100,7 @@ class Place:
     def request(self, body: bytes) -> bytes:
         """The delivery as BambooHR would send it."""
         (webhook,) = self.vendors.bamboohr.registrations.all()
-        return signed_post(self.gateway, f"/webhooks/bamboohr/{CONNECTION}", body, webhook.private_key)
+        return signed_post(self.gateway, f"/webhooks/bamboohr/{self.vendors.connection}", body, webhook.private_key)
 
     async def caller(self) -> Caller:
         caller = Caller()
@@ -159,7 +156,7 @@ async def place() -> AsyncIterator[Place]:
         vendors = NotedVendors()
         stage.vendors = vendors
         async with stage, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
-            found = Place(stage, vendors, http)
+            found = Place(stage.installation, vendors, http)
             await until(found.ready, 60)
             yield found
 
