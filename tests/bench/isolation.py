@@ -2,7 +2,7 @@
 
 The neighbour's webhooks are timed as in the latency bench, first while all is well, then while the other company's Zoho
 is silent for a minute with a backlog that grows, then while its token is refused. Floor: the same events while all is
-well.
+well. A run in which the other company was not in trouble, or did not change, is no result and ends with an error.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ async def run() -> list[Figure]:
                     ("the other's Zoho refuses its token", lambda: _lock_out(troubled), lambda: None),
                 ):
                     begin()
-                    figures += _figures(name, await _timed(at, caller), quiet)
+                    found = await _timed(at, caller)
+                    await _must_be_in_trouble(there, name)
+                    figures += _figures(name, found, quiet)
                     end()
             caller.close()
             return figures
@@ -69,6 +71,18 @@ async def _timed(at: Place, caller: Caller) -> list[float]:
         return [event.ms for event in events]
 
 
+async def _must_be_in_trouble(at: Place, name: str) -> None:
+    """Raises RuntimeError when the company's Zoho lane owes nothing: then nobody was in anybody's way."""
+    named = f'connection="{at.vendors.connection}"'
+    debts = [
+        value
+        for (metric, labels), value in (await at.metrics("worker")).items()
+        if metric == "rosterbook_debts" and named in labels and 'api="zoho"' in labels
+    ]
+    if not sum(debts):
+        raise RuntimeError(f"Nothing is owed although {name}.")
+
+
 def _silence(vendors: NotedVendors) -> None:
     vendors.zoho.faults.plant(Fault(path="/books/v3", delay_s=120, times=None))
 
@@ -79,19 +93,19 @@ def _lock_out(vendors: NotedVendors) -> None:
 
 @asynccontextmanager
 async def _changing(at: Place) -> AsyncIterator[None]:
-    """The company's webhooks go on while this is open."""
+    """The company's webhooks go on while this is open. Raises what ended them, if anything did."""
 
     async def change() -> None:
-        caller = await at.caller()
         company = at.vendors.bamboohr.company
         for number, employee in enumerate(cycle(sorted(company.people, key=int))):
             company.change(employee, {"lastName": f"Renamed {number}"})
             await asyncio.sleep(EVERY_S)
-        caller.close()
 
     task = asyncio.create_task(change())
     try:
         yield
+        if task.done():
+            task.result()
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -17,12 +17,12 @@ import orjson
 from faust.streams import Stream
 
 from agents.cli import run
+from agents.folding import INTENT
 from stream.kafka.event_log import EventLog
 from stream.records import ContactUpsert
 from stream.topics import EMPLOYEES, changelog_of
 
 STEPS = ("the intent", "the append", "the first of its rows", "all its rows")
-INTENT = b"\x00intent"
 SECOND = 1
 """Offset of the reading whose fold ends."""
 
@@ -38,7 +38,7 @@ class Ending:
         put, append_all, ack = EventLog.put, EventLog.append_all, Stream.ack
 
         async def after_rows(this: EventLog, topic: str, partition: int, entries: Any) -> Any:
-            of_intent = topic == changelog_of("roster") and entries[0][0] == INTENT
+            of_intent = topic == changelog_of("roster") and entries[0][0] == INTENT.encode()
             if of_intent:
                 position = orjson.loads(entries[0][1])["position"]
                 self.armed = (position["topic"], position["offset"]) == (EMPLOYEES.name, SECOND)
