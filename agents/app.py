@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import aiohttp
 import faust
@@ -15,19 +15,24 @@ from faust.assignor.partition_assignor import PartitionAssignor
 from mode.supervisors import CrashingSupervisor
 from mode.utils.queues import FlowControlEvent
 
+from agents.echo import Echo
 from agents.enrich import enrich
-from agents.folding import INPUTS, Folding
+from agents.faust_edge import FaustGroup, FaustStore
+from agents.folding import Folding
 from agents.health import Health, Serving
 from agents.heartbeat import watch_heartbeats
 from agents.lanes import Lanes
+from agents.partition import INPUTS
 from agents.roster import roster
 from agents.settle import settle
 from agents.sink import sink
+from agents.tables import Rows
 from stream.clock import Clock, SystemClock
-from stream.core.rows import Address, Company, ContactState, Person
+from stream.core.rows import Address, Company, ContactState, Person, Row
 from stream.errors import LogUnavailable
 from stream.fence import Fence
 from stream.kafka.event_log import EventLog
+from stream.kafka.reader import LogReader
 from stream.kafka.view import CompactedView
 from stream.records import Connection, ConnectionId, Mapping
 from stream.settings import Settings
@@ -38,6 +43,8 @@ from stream.vault.vault import Vault
 logger = log("worker")
 
 RETRY_S = 0.5
+
+R = TypeVar("R", bound=Row)
 
 
 class CoPartitioned(PartitionAssignor):
@@ -152,9 +159,14 @@ class Worker:
     async def _work(self, stack: AsyncExitStack, event_log: EventLog, stop: asyncio.Event) -> None:
         settings, clock = self._settings, self._clock
         app = faust_app(settings, self._kafka, event_log.partitions)
-        folding = self._folding = Folding(app, event_log, self._kafka, clock, self._fail)
-        people, addresses = folding.table("people", Person), folding.table("roster", Address)
-        contacts, companies = folding.table("contacts", ContactState), folding.table("companies", Company)
+        reader, echo = LogReader(self._kafka), Echo(self._kafka)
+        folding = self._folding = Folding(event_log, FaustGroup(app), reader, echo, clock, self._fail)
+
+        def table(name: str, model: type[R]) -> Rows[R]:
+            return folding.table(name, model, FaustStore(app, name, event_log.partitions))
+
+        people, addresses = table("people", Person), table("roster", Address)
+        contacts, companies = table("contacts", ContactState), table("companies", Company)
         fence = Fence(clock, session_timeout=settings.session_timeout, call_deadline=settings.call_deadline)
         stack.callback(watch_heartbeats(fence, APP))
         # No limit: a slow vendor of one company must not use up another's places. No cookies: they would carry over.
@@ -164,9 +176,19 @@ class Worker:
         connections = CompactedView(self._kafka, CONNECTIONS, lambda key, record: lanes.connection_changed(key, record))
         tokens = CompactedView(self._kafka, TOKENS)
         lanes = self._lanes = Lanes(
-            settings, event_log, people, contacts, connections, tokens, self._vault, http, fence, clock, self._fail
+            settings,
+            event_log,
+            people,
+            contacts,
+            connections,
+            tokens,
+            self._vault,
+            http,
+            fence,
+            clock,
+            self._fail,
         )
-        folding.row_written = lanes.row_written
+        folding.results.row_written = lanes.row_written
         for view in (connections, tokens):
             await view.start()
             stack.push_async_callback(view.stop)

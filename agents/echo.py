@@ -24,19 +24,26 @@ GATHER_BYTES = 64 * 1024
 
 
 class Echo:
-    """Follows the changelogs of our partitions. heard: told topic, partition, offset and key of each row."""
+    """Follows the changelogs of our partitions."""
 
-    def __init__(self, bootstrap: str, heard: Callable[[str, int, int, bytes], Awaitable[None]]) -> None:
+    def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._heard = heard
         self._task: asyncio.Task[None] | None = None
 
-    async def listen(self, positions: Mapping[tuple[str, int], int], failed: Callable[[BaseException], None]) -> None:
-        """Follow these changelog partitions, each from the given offset, instead of those before."""
+    async def listen(
+        self,
+        positions: Mapping[tuple[str, int], int],
+        heard: Callable[[str, int, int, bytes], Awaitable[None]],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """Follow these changelog partitions, each from the given offset, instead of those before.
+
+        heard: told topic, partition, offset and key of each row.
+        """
         await self.stop()
         if positions:
             following = {TopicPartition(*key): offset for key, offset in positions.items()}
-            self._task = asyncio.create_task(self._follow(following, failed), name="echo of the changelogs")
+            self._task = asyncio.create_task(self._follow(following, heard, failed), name="echo of the changelogs")
 
     async def stop(self) -> None:
         task, self._task = self._task, None
@@ -44,10 +51,15 @@ class Echo:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _follow(self, positions: dict[TopicPartition, int], failed: Callable[[BaseException], None]) -> None:
+    async def _follow(
+        self,
+        positions: dict[TopicPartition, int],
+        heard: Callable[[str, int, int, bytes], Awaitable[None]],
+        failed: Callable[[BaseException], None],
+    ) -> None:
         while True:
             try:
-                await self._consume(positions)
+                await self._consume(positions, heard)
             except KafkaError as error:
                 logger.warning("echo.interrupted", error=type(error).__name__)
             except Exception as error:  # whatever it is: unheard rows could be lost, so the worker must not go on
@@ -55,7 +67,9 @@ class Echo:
                 return
             await asyncio.sleep(RETRY_S)
 
-    async def _consume(self, positions: dict[TopicPartition, int]) -> None:
+    async def _consume(
+        self, positions: dict[TopicPartition, int], heard: Callable[[str, int, int, bytes], Awaitable[None]]
+    ) -> None:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
@@ -72,7 +86,7 @@ class Echo:
             while True:
                 for tp, messages in (await consumer.getmany(timeout_ms=1000)).items():
                     for message in messages:
-                        await self._heard(tp.topic, tp.partition, message.offset, message.key)
+                        await heard(tp.topic, tp.partition, message.offset, message.key)
                         positions[tp] = message.offset + 1
         finally:
             await consumer.stop()

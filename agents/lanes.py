@@ -9,8 +9,8 @@ from typing import Literal
 
 import aiohttp
 
-from agents.folding import Partition
 from agents.health import Serving
+from agents.partition import Partition
 from agents.tables import Rows
 from stream.bamboohr.client import BambooHr
 from stream.bamboohr.hosts import base_url
@@ -77,6 +77,8 @@ class Lanes:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
     _ledgers: dict[tuple[ConnectionId, str], QuotaLedger] = field(default_factory=dict)
+    _left: dict[int, int] = field(default_factory=dict)
+    """Partition -> the generation in which it was ours last."""
 
     async def open(self, partition: Partition) -> None:
         """Wait until the partition has caught up and the views are whole, then open its lanes."""
@@ -87,6 +89,7 @@ class Lanes:
             if partition.closed:
                 return
             self._open[partition.number] = partition
+            self._forget_calls(partition)
             for record in list(self.connections.records.values()):
                 if isinstance(record, Connection) and self.log.partition_of(record.connection) == partition.number:
                     await self._serve(partition, record)
@@ -101,6 +104,14 @@ class Lanes:
             await asyncio.gather(*(lane.close() for one in served for lane in one.lanes))
             for one in served:
                 self._served.pop(one.record.connection, None)
+
+    def _forget_calls(self, partition: Partition) -> None:
+        """Calls are counted on only if the partition was ours in the generation before: else others made some since."""
+        if self._left.get(partition.number) != partition.generation - 1:
+            gone = [key for key in self._ledgers if self.log.partition_of(key[0]) == partition.number]
+            for key in gone:
+                del self._ledgers[key]
+        self._left[partition.number] = partition.generation
 
     def connection_changed(self, key: str, record: AnyRecord | None) -> None:
         """The settings of a connection were written, or are gone."""
@@ -178,10 +189,11 @@ class Lanes:
                     await asyncio.sleep(0)
 
     def _lane(self, served: _Served, api: Literal["bamboohr", "zoho"], quota: Quota) -> Lane:
+        connection = served.record.connection
         return Lane(
-            served.record.connection,
+            connection,
             api,
-            ledger=self._ledger(served.record.connection, api, quota),
+            ledger=self._ledger(connection, api, quota),
             fence=self.fence,
             clock=self.clock,
             append=self.log.append,
@@ -189,7 +201,7 @@ class Lanes:
         )
 
     def _ledger(self, connection: ConnectionId, api: str, quota: Quota) -> QuotaLedger:
-        """The calls of a connection count on when its settings change or its partition comes back."""
+        """The calls of a connection count on when its settings change, or its partition comes back at once."""
         ledger = self._ledgers.get((connection, api))
         if ledger is None or ledger.quota != quota:
             ledger = self._ledgers[connection, api] = QuotaLedger(quota, self.clock)

@@ -1,4 +1,4 @@
-"""Faust tables whose writes are durable before they are seen: changelog first, confirmed, then the local store.
+"""Tables whose writes are durable before they are seen: changelog first, confirmed, then the local store.
 
 So the store is never ahead of its changelog, whatever ends the process. Rows live in the partition of the record that
 is folded, which is the partition of their connection on every topic.
@@ -6,45 +6,57 @@ is folded, which is the partition of their connection on every topic.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
 
-import faust
-from rocksdict import WriteBatch
-
+from agents.recovery import Entry, Recovered
 from stream.codec import canonical
 from stream.core.rows import Row
-from stream.kafka.event_log import EventLog
+from stream.telemetry import log
 from stream.topics import changelog_of
+
+logger = log("tables")
 
 R = TypeVar("R", bound=Row)
 
-ROCKSDB = {
-    "block_cache_size": 256 * 1024,
-    "write_buffer_size": 512 * 1024,
-    "max_write_buffer_number": 2,
-    "target_file_size_base": 4 * 1024 * 1024,
-    "max_open_files": 32,
-}
-"""Bytes, for each partition of each table: Faust's own numbers would take gigabytes."""
+
+class Store(Protocol):
+    """One table's rows on this machine, with how much of the changelog is in them."""
+
+    def get(self, partition: int, key: bytes) -> bytes | None: ...
+
+    def write(self, partition: int, entries: Iterable[Entry], offset: int | None) -> None:
+        """All of it or nothing. offset: up to which the changelog is in the store by that; None leaves it as it is."""
+        ...
+
+    def recovered(self, partition: int) -> Recovered:
+        """What the recovery came to that is just over. Asked once after each."""
+        ...
+
+    def keys(self, partition: int, start: bytes) -> Iterator[bytes]:
+        """Keys from `start` on, in order."""
+        ...
+
+
+class Changelog(Protocol):
+    """How rows become durable."""
+
+    async def put(self, topic: str, partition: int, entries: Sequence[Entry]) -> list[int]:
+        """Returns the offsets, once they are durable. Raises LogUnavailable."""
+        ...
 
 
 class Rows(Generic[R]):
-    """One table: rows of one model by key, in one RocksDB a partition."""
+    """One table: rows of one model by key."""
 
-    def __init__(self, app: faust.App, log: EventLog, name: str, model: type[R]) -> None:
+    def __init__(self, log: Changelog, name: str, model: type[R], store: Store) -> None:
         self.name = name
+        self.changelog = changelog_of(name)
         self._model = model
         self._log = log
-        self.changelog = changelog_of(name)
+        self._store = store
         self._own: dict[int, set[int]] = {}
-        self._table: Any = app.Table(
-            name,
-            partitions=log.partitions,
-            key_type=bytes,
-            value_type=bytes,
-            options={"driver": "rocksdict", **ROCKSDB},
-        )
+        self._next: dict[int, int] = {}
 
     def get(self, partition: int, key: str) -> R | None:
         """The row, None where there is none."""
@@ -52,8 +64,7 @@ class Rows(Generic[R]):
         return None if value is None else self._model.model_validate_json(value)
 
     def raw(self, partition: int, key: str) -> bytes | None:
-        found: bytes | None = self._db(partition).get(key.encode())
-        return found
+        return self._store.get(partition, key.encode())
 
     def encode(self, row: Row) -> bytes:
         assert isinstance(row, self._model)
@@ -63,32 +74,37 @@ class Rows(Generic[R]):
         """Make rows durable, then visible. Raises LogUnavailable when the changelog does not confirm in time."""
         await self._put(partition, [(key.encode(), value) for key, value in values.items()])
 
-    async def _put(self, partition: int, entries: list[tuple[bytes, bytes | None]]) -> None:
-        own = self._own.setdefault(partition, set())
+    async def _put(self, partition: int, entries: list[Entry]) -> None:
+        own = self._own[partition]
         offsets = await self._log.put(self.changelog, partition, entries)
         own.update(offsets)
-        batch = WriteBatch(raw_mode=True)
-        for key, value in entries:
-            if value is None:
-                batch.delete(key)
-            else:
-                batch.put(key, value)
-        batch.put(self._store.offset_key, str(offsets[-1]).encode())
-        self._db(partition).write(batch)
+        # A row of somebody else in between is not in the store, and the next recovery must begin before it: a worker
+        # that was frozen may get the partition back later, and has seen nothing of what its owners wrote meanwhile.
+        follows = offsets == list(range(self._next[partition], offsets[-1] + 1))
+        if follows:
+            self._next[partition] = offsets[-1] + 1
+        self._store.write(partition, entries, offsets[-1] if follows else None)
 
     async def write_again(self, partition: int, key: str) -> None:
         """Put the row as we know it behind what the changelog holds now; a tombstone where we know none."""
         await self._put(partition, [(key.encode(), self.raw(partition, key))])
 
-    def opened(self, partition: int) -> int:
-        """The partition is ours and recovered: the changelog offset that follows what was recovered."""
-        self._own[partition] = set()
-        recovered: bytes | None = self._db(partition).get(self._store.offset_key)
-        return 0 if recovered is None else int(recovered) + 1
+    async def open(self, partition: int) -> int:
+        """The partition is ours and recovered: the changelog offset from which others may be heard.
+
+        Rows that a former owner's late ones hide in the changelog are written again.
+        """
+        recovered = self._store.recovered(partition)
+        self._own[partition], self._next[partition] = set(), recovered.end
+        if recovered.behind:
+            self._next[partition] = -1  # what was not taken is looked at once more
+            logger.warning("tables.older_rows_passed_over", changelog=self.changelog, partition=partition)
+            await self._put(partition, [(key, self._store.get(partition, key)) for key in recovered.behind])
+        return recovered.end
 
     def is_own(self, partition: int, offset: int) -> bool:
         """Whether we wrote this changelog record since the partition was opened. Asked once for each."""
-        own = self._own.setdefault(partition, set())
+        own = self._own[partition]
         if offset not in own:
             return False
         own.discard(offset)
@@ -97,14 +113,7 @@ class Rows(Generic[R]):
     def keys(self, partition: int, prefix: str) -> Iterator[str]:
         """Keys that begin with `prefix`, in order."""
         start = prefix.encode()
-        for key in self._db(partition).keys(from_key=start):
+        for key in self._store.keys(partition, start):
             if not key.startswith(start):
                 return
             yield key.decode()
-
-    @property
-    def _store(self) -> Any:
-        return self._table.data
-
-    def _db(self, partition: int) -> Any:
-        return self._store._db_for_partition(partition)

@@ -15,6 +15,22 @@ MARGIN_S = 1.0
 LOOK_AGAIN_S = 0.02
 
 
+class _Reads:
+    """The fence for calls that change nothing: open while nobody else can have our partitions, and their quota, yet."""
+
+    def __init__(self, fence: Fence, window: float) -> None:
+        self._fence = fence
+        self._window = window
+
+    @property
+    def open(self) -> bool:
+        return self._fence.silence < self._window
+
+    async def wait_open(self) -> None:
+        while not self.open:
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+
 class Fence:
     """Fed by the heartbeats, possibly from another thread; asked just before each call."""
 
@@ -25,6 +41,7 @@ class Fence:
             raise ValueError("The session time-out must be longer than the call deadline and a second of margin.")
         self._clock = clock
         self._accepted = float("-inf")
+        self.reads = _Reads(self, session_timeout - MARGIN_S)
 
     def now(self) -> float:
         """The moment to remember before a heartbeat is sent."""
@@ -40,7 +57,12 @@ class Fence:
 
     @property
     def open(self) -> bool:
-        return self._clock.monotonic() - self._accepted < self._window
+        return self.silence < self._window
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last heartbeat was sent that was accepted."""
+        return self._clock.monotonic() - self._accepted
 
     async def wait_open(self) -> None:
         """Returns at a moment when the fence is open, without giving the loop away in between."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream.core.debt import Debt
+from stream.core.debt import NOTHING, Debt
 from stream.core.rows import Attempt, Company, ContactState, Person, Suspension
 from stream.records import ContactUpsert, HrEvent, LaneOutcome, LogPosition, SyncOutcome
 
@@ -46,7 +46,13 @@ def wish(state: ContactState | None, upsert: ContactUpsert, position: LogPositio
 
 
 def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> ContactState:
-    """What happened in Zoho. An attempt opens a question that any later outcome of the same debt answers."""
+    """What happened in Zoho. An attempt opens a question that any later outcome of the same debt answers.
+
+    An outcome that the row has been folded with already changes nothing: an attempt that comes again would open anew
+    what was answered since.
+    """
+    if position.offset <= state.folded.get(position.topic, NOTHING):
+        return state
     debt: Debt = state.debt
     if outcome.settles is not None:
         debt = debt.settle(outcome.settles)

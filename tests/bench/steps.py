@@ -16,7 +16,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.demo.vendors import CONNECTION
-from agents.folding import INTENT
+from agents.results import INTENT
 from stream.topics import (
     CONTACT_UPSERTS,
     EMPLOYEES,

@@ -20,7 +20,8 @@ from aiokafka.structs import OffsetAndMetadata
 
 import agents.app
 from agents.app import Worker
-from agents.folding import INPUTS, Folding
+from agents.folding import Folding
+from agents.partition import INPUTS
 from stream.codec import decode
 from stream.kafka.admin import admin, apply
 from stream.kafka.embedded import EmbeddedKafka
@@ -123,7 +124,7 @@ class Desk:
             def reached(wanted: dict[tuple[str, int], int] = ends) -> bool:
                 assert self._task is not None
                 assert not self._task.done(), f"the worker ended: {self.error!r}"
-                found = self.folding._partitions
+                found = self.folding.owned.partitions
                 return all(n in found and found[n].next[topic] >= end for (topic, n), end in wanted.items())
 
             await until("everything is folded", reached, 30)
@@ -162,8 +163,8 @@ class Desk:
         """What the end of a process does: Faust's tasks stop and the local stores are closed."""
         if self.worker._folding is None:
             return
-        await self.folding._echo.stop()
-        app = self.folding._app
+        await self.folding.owned._echo.stop()
+        app = self.folding.owned._group.app
         for task in app.topics._futures:
             task.cancel()
         app.topics._futures.clear()  # told of streams that end, it may ask a consumer that has ended, and wait for ever
@@ -173,16 +174,16 @@ class Desk:
                     actor.actor_task.cancel()
         app._crashed.clear()
         await app.stop()
-        for rows in self.folding._tables.values():
-            for db in rows._store._dbs.values():
+        for rows in self.folding.results.tables.values():
+            for db in rows._store.faust._dbs.values():
                 db.close()
-            rows._store._dbs.clear()
+            rows._store.faust._dbs.clear()
 
     def rows(self, table: str) -> dict[str, dict[str, Any]]:
         """Key -> row without `folded`: what the table means."""
-        rows = self.folding._tables[table]
+        rows = self.folding.results.tables[table]
         found = {}
-        for number in sorted(self.folding._partitions):
+        for number in sorted(self.folding.owned.partitions):
             for key in rows.keys(number, ""):
                 if "/" in key and not key.startswith("\x00"):
                     value = orjson.loads(rows.raw(number, key) or b"null")

@@ -17,7 +17,7 @@ import orjson
 from faust.streams import Stream
 
 from agents.cli import run
-from agents.folding import INTENT
+from agents.results import INTENT
 from stream.kafka.event_log import EventLog
 from stream.records import ContactUpsert
 from stream.topics import EMPLOYEES, changelog_of

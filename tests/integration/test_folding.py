@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from agents.folding import INPUTS, Folding
+from agents.folding import Folding
+from agents.partition import INPUTS
 from stream.kafka.event_log import EventLog
 from stream.records import ContactUpsert, DeadLetter
 from stream.tether import tethered
@@ -281,7 +282,7 @@ async def test_a_commit_that_fails_loses_nothing(bootstrap: str, tmp_path: Path)
     """Faust takes a failed commit for done (FS#316): the next one goes past it, and until then it is redelivered."""
     async with event_log(bootstrap) as log:
         async with desk(bootstrap, tmp_path) as first:
-            consumer = first.folding._app.consumer
+            consumer = first.folding.owned._group.app.consumer
             original, refused = consumer._commit, []
 
             async def refuse(offsets: Mapping[Any, int]) -> bool:

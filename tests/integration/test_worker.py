@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from agents.folding import Folding, Partition, Step
+from agents.folding import Folding, Step
 from agents.lanes import Lanes
+from agents.partition import Partition
 from stream.codec import canonical
 from stream.fence import Fence
 from stream.records import ConnectionId, SyncOutcome
@@ -216,7 +217,7 @@ async def test_lanes_open_only_when_the_backlog_is_folded(
 def _folded(one: Desk, topic: Topic) -> int:
     if one.worker._folding is None:
         return 0
-    return sum(partition.next[topic.name] for partition in one.folding._partitions.values())
+    return sum(partition.next[topic.name] for partition in one.folding.owned.partitions.values())
 
 
 @pytest.mark.parametrize("heartbeats", ["refused", "missing"])

@@ -67,3 +67,16 @@ def test_a_call_waits_until_the_fence_opens() -> None:
         return loop.monotonic()
 
     assert run(main(), loop) == pytest.approx(3.0, abs=0.05)
+
+
+def test_what_changes_nothing_may_begin_for_longer_until_another_worker_may_have_the_quota() -> None:
+    clock = FakeClock()
+    found = fence(clock)
+    found.accepted(found.now())
+    clock.advance(6.9)
+    assert (found.open, found.reads.open) == (False, True)
+    clock.advance(0.2)
+    assert not found.reads.open
+    found.accepted(found.now())
+    found.refused()
+    assert not found.reads.open

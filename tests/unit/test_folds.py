@@ -127,3 +127,12 @@ def test_a_lane_that_was_suspended_says_why_until_it_goes_on() -> None:
     assert company.suspended["zoho"].reason == "no access"
     assert company.suspended["zoho"].since == START
     assert folds.note(company, said("resumed", None), at(OUTCOMES, 2)).suspended == {}
+
+
+def test_an_attempt_that_comes_again_does_not_open_anew_what_was_answered_since() -> None:
+    attempt = outcome("attempting", operation="create", changes={"email": (None, "a@x.test")})
+    answered = folds.learn(
+        folds.learn(wished(), attempt, at(OUTCOMES, 7)), outcome("created", settles=5, attempt=7), at(OUTCOMES, 8)
+    )
+    assert answered.unresolved is None
+    assert folds.learn(answered, attempt, at(OUTCOMES, 7)) == answered

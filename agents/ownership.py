@@ -1,0 +1,159 @@
+"""The partitions of this worker, as they come and go: where each stands, what its former owner left half done, from
+where it is read on, and rows of others that land in its changelogs. Folding itself is left to `agents/folding.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from agents.partition import INPUTS, Partition
+from agents.results import Log, Results
+from stream.codec import decode
+from stream.errors import RecordRefused
+from stream.kafka.reader import Extent
+from stream.records import ContactUpsert, DeadLetter
+from stream.telemetry import log
+from stream.topics import APP, CONTACT_UPSERTS, DEAD_LETTERS, TOPICS
+
+logger = log("folding")
+
+TAIL = 50
+"""Newest records of an output topic that are searched for the greatest cause."""
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+class Group(Protocol):
+    """This worker as a member of the consumer group."""
+
+    @property
+    def generation(self) -> int: ...
+
+    async def seek(self, positions: Mapping[Place, int]) -> None:
+        """Read on from these offsets; what was handed out before may come again."""
+        ...
+
+
+class Reader(Protocol):
+    """A look at the log from outside of any group."""
+
+    async def extents(self, group: str, partitions: Iterable[Place]) -> dict[Place, Extent]: ...
+
+    async def newest(self, partitions: dict[Place, Extent], count: int) -> dict[Place, list[bytes]]: ...
+
+
+Heard = Callable[[str, int, int, bytes], Awaitable[None]]
+"""Told topic, partition, offset and key of each row that lands in a changelog."""
+
+
+class Listener(Protocol):
+    """Follows changelogs (`agents/echo.py`)."""
+
+    async def listen(
+        self, positions: Mapping[Place, int], heard: Heard, failed: Callable[[BaseException], None]
+    ) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class Ownership:
+    """Which partitions are ours. One a worker."""
+
+    def __init__(
+        self,
+        log: Log,
+        results: Results,
+        group: Group,
+        reader: Reader,
+        echo: Listener,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """failed: told of what a worker must not survive outside its agents."""
+        self._log = log
+        self._results = results
+        self._group = group
+        self._reader = reader
+        self._echo = echo
+        self._failed = failed
+        self._assigned = asyncio.Event()
+        self.partitions: dict[int, Partition] = {}
+
+    async def open(self, numbers: Iterable[int]) -> list[Partition]:
+        """These partitions are ours and their tables recovered: learn where they stand, then let the agents fold."""
+        opened = [Partition(number, self._group.generation) for number in numbers]
+        extents = await self._reader.extents(APP, [(t.name, p.number) for t in TOPICS for p in opened])
+        tails = await self._reader.newest(
+            {(t.name, p.number): extents[t.name, p.number] for t in (CONTACT_UPSERTS, DEAD_LETTERS) for p in opened},
+            TAIL,
+        )
+        tables = self._results.tables.values()
+        positions = {(t.changelog, p.number): await t.open(p.number) for t in tables for p in opened}
+        for partition in opened:
+            self._learn(partition, extents, tails)
+        # Even where an intent says that more is done: what is passed over then is acked too, and without its acks there
+        # would be a gap before all later ones, behind which Faust commits nothing any more.
+        committed = {(topic, p.number): offset for p in opened for topic, offset in p.next.items()}
+        for partition in opened:
+            await self._results.finish(partition)
+            partition.look()
+        await self._group.seek(committed)
+        for partition in opened:
+            self.partitions[partition.number] = partition
+        self._assigned.set()
+        self._assigned = asyncio.Event()
+        await self._echo.listen(positions, self._heard, self._failed)
+        return opened
+
+    async def close(self, numbers: Iterable[int]) -> None:
+        """These partitions go: wait for the folds under way and begin no other."""
+        await self._echo.stop()
+        for number in numbers:
+            if (partition := self.partitions.pop(number, None)) is not None:
+                async with partition.folding:
+                    partition.closed = True
+
+    @asynccontextmanager
+    async def hold(self, number: int) -> AsyncIterator[Partition]:
+        """The partition while nobody else folds in it, once it is ours. It may have gone and come while we waited."""
+        while True:
+            while (partition := self.partitions.get(number)) is None:
+                await self._assigned.wait()
+            await partition.folding.acquire()
+            if not partition.closed:
+                break
+            partition.folding.release()
+        try:
+            yield partition
+        finally:
+            partition.folding.release()
+
+    def _learn(self, partition: Partition, extents: Mapping[Place, Extent], tails: Mapping[Place, list[bytes]]) -> None:
+        number = partition.number
+        partition.next = {topic.name: extents[topic.name, number].next_read for topic in INPUTS}
+        partition.ends = {topic.name: extents[topic.name, number].end for topic in INPUTS}
+        for topic in (CONTACT_UPSERTS, DEAD_LETTERS):
+            for value in tails[topic.name, number]:
+                try:
+                    record = decode(topic, value)
+                except RecordRefused:
+                    continue
+                match record:
+                    case ContactUpsert(cause=cause) | DeadLetter(origin=cause):
+                        if cause is not None and cause.topic_id == self._log.topic_id(cause.topic):
+                            partition.follows(topic.name, cause.topic, cause.offset)
+
+    async def _heard(self, changelog: str, number: int, offset: int, key: bytes) -> None:
+        """A row landed in one of our changelogs. If it is not ours, ours is written again, behind it."""
+        table = next(t for t in self._results.tables.values() if t.changelog == changelog)
+        partition = self.partitions.get(number)
+        if partition is None or table.is_own(number, offset):
+            return
+        async with partition.folding:  # what is being written now is known to be ours when the fold is over
+            if partition.closed or table.is_own(number, offset):
+                return
+            logger.warning("folding.foreign_row", changelog=changelog, partition=number, offset=offset)
+            await table.write_again(number, key.decode())

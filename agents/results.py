@@ -1,0 +1,139 @@
+"""What comes of a fold, made durable: outputs before rows, and a fold that touches several rows as one intent first.
+
+The intent is a row of its own, in which the partition's next owner finds what was left half done; it carries that out
+before anybody folds into the rows that it speaks of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import orjson
+
+from agents.partition import Partition
+from agents.tables import Changelog, Rows, Store
+from stream.codec import canonical, decode
+from stream.core.rows import Row
+from stream.records import AnyRecord, LogPosition
+from stream.telemetry import log
+from stream.topics import TOPIC_OF, TOPICS
+
+logger = log("folding")
+
+INTENT = "\x00intent"
+"""Key of a partition's intent row in the roster table; no connection id begins with it."""
+
+R = TypeVar("R", bound=Row)
+
+
+class Log(Changelog, Protocol):
+    """Where outputs go."""
+
+    def topic_id(self, topic: str) -> str: ...
+
+    async def append(self, record: AnyRecord, *, partition: int | None = None) -> LogPosition: ...
+
+    async def append_all(self, records: Sequence[AnyRecord]) -> list[LogPosition]: ...
+
+
+class Intent(Row):
+    """The whole result of a fold: the input it follows from, outputs (topic, JSON) and rows (table, key, JSON)."""
+
+    position: LogPosition
+    appends: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, str, str], ...]
+
+
+class Results:
+    """The tables of this worker, and the one way to write to them."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.tables: dict[str, Rows[Any]] = {}
+        self.row_written: Callable[[int, str, str], None] = lambda partition, table, key: None
+        """Told of each row that was written: partition, table, key."""
+
+    def table(self, name: str, model: type[R], store: Store) -> Rows[R]:
+        rows = self.tables[name] = Rows(self._log, name, model, store)
+        return rows
+
+    async def write(self, partition: Partition, table: Rows[Any], values: Mapping[str, bytes]) -> None:
+        await table.write(partition.number, values)
+        for key in values:
+            self.row_written(partition.number, table.name, key)
+
+    async def commit(
+        self,
+        partition: Partition,
+        cause: LogPosition,
+        appends: Sequence[AnyRecord],
+        rows: Mapping[str, Mapping[str, bytes]],
+    ) -> None:
+        """Make durable what follows from `cause`. rows: table -> key -> row."""
+        if sum(len(values) for values in rows.values()) > 1:
+            await self._keep(partition, cause, appends, rows)
+        await self._carry_out(partition, cause, appends, rows)
+
+    async def finish(self, partition: Partition) -> None:
+        """Carry out what a former owner may have left half done.
+
+        Rows that hold the intent's input already may hold later ones of other topics too: they are written as they are.
+        """
+        if (kept := self.tables["roster"].raw(partition.number, INTENT)) is None:
+            return
+        intent = Intent.model_validate_json(kept)
+        cause = intent.position
+        same_life = cause.topic_id == self._log.topic_id(cause.topic)
+        if not same_life or cause.offset < partition.next[cause.topic]:
+            return
+        logger.info("folding.intent_found", **cause.model_dump())
+        rows: dict[str, dict[str, bytes]] = {}
+        for table, key, row in intent.rows:
+            present = self.tables[table].raw(partition.number, key)
+            done = present is not None and orjson.loads(present)["folded"].get(cause.topic, -1) >= cause.offset
+            rows.setdefault(table, {})[key] = present if present is not None and done else row.encode()
+        appends = [decode(next(t for t in TOPICS if t.name == topic), text.encode()) for topic, text in intent.appends]
+        await self._carry_out(partition, cause, appends, rows)
+        partition.folded(cause.topic, cause.offset)
+
+    async def _keep(
+        self,
+        partition: Partition,
+        cause: LogPosition,
+        appends: Sequence[AnyRecord],
+        rows: Mapping[str, Mapping[str, bytes]],
+    ) -> None:
+        """Make the intent durable: from here on it is carried out, by us or by the next owner."""
+        intent = Intent(
+            folded={cause.topic: cause.offset},
+            position=cause,
+            appends=tuple((TOPIC_OF[type(record)].name, canonical(record).decode()) for record in appends),
+            rows=tuple((table, key, row.decode()) for table, values in rows.items() for key, row in values.items()),
+        )
+        await self.tables["roster"].write(partition.number, {INTENT: orjson.dumps(intent.model_dump(mode="json"))})
+
+    async def _carry_out(
+        self,
+        partition: Partition,
+        cause: LogPosition,
+        appends: Sequence[AnyRecord],
+        rows: Mapping[str, Mapping[str, bytes]],
+    ) -> None:
+        """Append the outputs, unless the log has those of later inputs, and write the rows. Safe to repeat.
+
+        A row alone waits until its outputs are in the log: a redelivery must not find it without them. Several rows
+        have been kept as an intent, which repeats whatever is missing, so that nothing needs to wait for anything.
+        """
+        unsaid = [r for r in appends if not partition.is_said(TOPIC_OF[type(r)].name, cause.topic, cause.offset)]
+        if sum(len(values) for values in rows.values()) > 1:
+            await asyncio.gather(self._log.append_all(unsaid), self._write_all(partition, rows))
+        else:
+            await self._log.append_all(unsaid)
+            await self._write_all(partition, rows)
+
+    async def _write_all(self, partition: Partition, rows: Mapping[str, Mapping[str, bytes]]) -> None:
+        await asyncio.gather(
+            *(self.write(partition, self.tables[table], values) for table, values in rows.items() if values)
+        )
