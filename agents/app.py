@@ -180,6 +180,7 @@ class Worker:
             event_log,
             people,
             contacts,
+            companies,
             connections,
             tokens,
             self._vault,

@@ -17,7 +17,7 @@ from stream.bamboohr.hosts import base_url
 from stream.bamboohr.lane import ReadPeople
 from stream.clock import Clock
 from stream.codec import fingerprint
-from stream.core.rows import ContactState, Person
+from stream.core.rows import Company, ContactState, Person
 from stream.errors import RosterbookError
 from stream.fence import Fence
 from stream.kafka.event_log import EventLog
@@ -65,6 +65,7 @@ class Lanes:
     log: EventLog
     people: Rows[Person]
     contacts: Rows[ContactState]
+    companies: Rows[Company]
     connections: CompactedView
     tokens: CompactedView
     vault: Vault
@@ -190,6 +191,7 @@ class Lanes:
 
     def _lane(self, served: _Served, api: Literal["bamboohr", "zoho"], quota: Quota) -> Lane:
         connection = served.record.connection
+        company = self.companies.get(served.partition.number, f"{connection}/company")
         return Lane(
             connection,
             api,
@@ -198,6 +200,7 @@ class Lanes:
             clock=self.clock,
             append=self.log.append,
             crashed=self.crashed,
+            suspended=None if company is None else company.suspended.get(api),
         )
 
     def _ledger(self, connection: ConnectionId, api: str, quota: Quota) -> QuotaLedger:
@@ -231,6 +234,7 @@ class Lanes:
                     topic=HR_EVENTS.name, topic_id=topic_id, partition=number, offset=offset
                 ),
                 append=self.log.append,
+                guard=lane.guard,
                 clock=self.clock,
             )
         )
@@ -256,6 +260,7 @@ class Lanes:
                 preview=record.mode == "preview",
                 state_of=lambda key: self.contacts.get(number, f"{connection}/{key}"),
                 append=self.log.append,
+                guard=lane.guard,
                 clock=self.clock,
                 settle_time=self.settings.settle_time,
             )

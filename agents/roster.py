@@ -1,4 +1,4 @@
-"""Roster: fold snapshots into the email-keyed table, and say which contacts must change."""
+"""Roster: fold snapshots into the email-keyed table, and say which contacts must change and who cannot be read."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from faust.types import StreamT, TopicT
 from agents.folding import Folding
 from agents.tables import Rows
 from stream.core import roster as core
+from stream.core import set_aside
 from stream.core.rows import Address, Person
 from stream.records import ConnectionId, EmployeeSnapshot, Mapping
-from stream.telemetry import UNCLEAR_PEOPLE, log
+from stream.telemetry import DEAD_LETTERED, UNCLEAR_PEOPLE, log
 from stream.topics import EMPLOYEES
 
 logger = log("roster")
@@ -48,4 +49,14 @@ def roster(
                     employee=snapshot.employee,
                     reason=result.unclear,
                 )
-            await step.commit(result.upserts, [(people, result.people), (addresses, result.addresses)])
+            letters = set_aside.of_snapshot(snapshot, step.position)
+            for letter in letters:
+                DEAD_LETTERED.labels(letter.stage).inc()
+                logger.error(
+                    "roster.person_set_aside",
+                    connection=snapshot.connection,
+                    employee=snapshot.employee,
+                    error=letter.error,
+                    reason=letter.message,
+                )
+            await step.commit((*result.upserts, *letters), [(people, result.people), (addresses, result.addresses)])

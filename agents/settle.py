@@ -1,4 +1,4 @@
-"""Settle: learn what happened in Zoho, and which lanes wait for somebody to act."""
+"""Settle: learn what happened in Zoho, which contacts were given up, and which lanes wait for somebody to act."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from faust.types import StreamT, TopicT
 
 from agents.folding import Folding
 from agents.tables import Rows
-from stream.core import folds
+from stream.core import folds, set_aside
 from stream.core.rows import Company, ContactState
 from stream.records import DesiredContact, LaneOutcome, SyncOutcome
+from stream.telemetry import DEAD_LETTERED, log
 from stream.topics import OUTCOMES
+
+logger = log("settle")
 
 NOT_WISHED_YET = DesiredContact(
     active=False,
@@ -41,7 +44,18 @@ def settle(
                     state = step.get(contacts, outcome.contact_key) or ContactState(
                         employee=outcome.employee, desired=NOT_WISHED_YET
                     )
-                    await step.write(contacts, {outcome.contact_key: folds.learn(state, outcome, step.position)})
+                    learnt = {outcome.contact_key: folds.learn(state, outcome, step.position)}
+                    letters = set_aside.of_outcome(outcome, step.position)
+                    for letter in letters:
+                        DEAD_LETTERED.labels(letter.stage).inc()
+                        logger.error(
+                            "settle.contact_set_aside",
+                            connection=outcome.connection,
+                            employee=outcome.employee,
+                            error=letter.error,
+                            reason=letter.message,
+                        )
+                    await step.commit(letters, [(contacts, learnt)])
                 case LaneOutcome() as outcome:
                     company = step.get(companies, "company") or Company()
                     await step.write(companies, {"company": folds.note(company, outcome, step.position)})

@@ -17,7 +17,8 @@ class DueQueue:
         self._later: list[tuple[float, int, str, int]] = []
         self._ticket = itertools.count()
         self._tickets: dict[str, int] = {}
-        self._places: dict[str, tuple[int, float]] = {}
+        self._places: dict[str, tuple[int, float, float]] = {}
+        """Key -> class, when it is due, from when its age counts."""
 
     def __contains__(self, key: str) -> bool:
         return key in self._tickets
@@ -25,17 +26,21 @@ class DueQueue:
     def __len__(self) -> int:
         return len(self._tickets)
 
-    def add(self, key: str, priority: int, now: float, *, at: float | None = None) -> None:
-        """Due now, or at a later moment. A key that is in keeps its moment; it may move to a more urgent class."""
-        since = now if at is None else max(at, now)
+    def add(self, key: str, priority: int, now: float, *, at: float | None = None, since: float | None = None) -> None:
+        """Due now, or at a later moment. A key that is in keeps its moment; it may move to a more urgent class.
+
+        since: from when its age counts, if that is before it is due: a key that must be tried again has waited already.
+        """
+        ripe = now if at is None else max(at, now)
+        since = ripe if since is None else min(since, ripe)
         if key in self._tickets:
-            known, since = self._places[key]
+            known, ripe, since = self._places[key]
             if known <= priority:
                 return
-        self._places[key] = priority, since
+        self._places[key] = priority, ripe, since
         ticket = self._tickets[key] = next(self._ticket)
-        if since > now:
-            heapq.heappush(self._later, (since, ticket, key, priority))
+        if ripe > now:
+            heapq.heappush(self._later, (ripe, ticket, key, priority))
         else:
             heapq.heappush(self._due[priority], (since, ticket, key))
 
@@ -69,9 +74,10 @@ class DueQueue:
 
     def _ripen(self, now: float) -> None:
         while self._later and (self._later[0][0] <= now or self._tickets.get(self._later[0][2]) != self._later[0][1]):
-            at, ticket, key, priority = heapq.heappop(self._later)
+            _, ticket, key, priority = heapq.heappop(self._later)
             if self._tickets.get(key) == ticket:
-                heapq.heappush(self._due[priority], (at, ticket, key))
+                _, _, since = self._places[key]
+                heapq.heappush(self._due[priority], (since, ticket, key))
 
     def _drop_removed(self, heap: list[tuple[float, int, str]]) -> None:
         while heap and self._tickets.get(heap[0][2]) != heap[0][1]:

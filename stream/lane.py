@@ -1,38 +1,37 @@
 """The lane: pays the debts of one connection at one API, while it is open and the fence is.
 
 It picks due keys, keeps the quota, calls the API through its `Work`, which appends the result to the log, and waits
-until that is folded before it looks at the key again. It writes no table. Trouble of one key delays that key; trouble
-of the whole connection pauses the lane, which then probes with one key at a time, and says so on the log when it lasts.
+until that is folded before it looks at the key again. It writes no table. What happens after a failure is decided in
+`stream/trouble.py`: trouble of one key delays that key; trouble of the whole connection, or too many records that fail
+for good, pauses the lane, which then probes with one key at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
 
 from stream.clock import Clock
+from stream.core.rows import Suspension
 from stream.due import DueQueue
-from stream.errors import ConnectionTrouble, LogUnavailable, RateLimited, Retriable, Unavailable
+from stream.errors import ConnectionTrouble, LogUnavailable, Retriable
 from stream.fence import Fence
+from stream.flood import FloodGuard, FloodPolicy
 from stream.quota import QuotaLedger
 from stream.records import ConnectionId, LaneOutcome, LogPosition
-from stream.telemetry import DEBTS, SUSPENDED, log
-
-logger = log("lane")
+from stream.telemetry import DEBTS
+from stream.trouble import RetryPolicy, Trouble, is_of_the_connection
 
 
 @dataclass(frozen=True)
 class LanePolicy:
-    """Seconds. backoff: first and longest wait of a failing key or connection. unfolded: own records not yet folded."""
+    """unfolded: own records that are not folded yet, at most. close_grace: seconds for calls in flight."""
 
-    backoff_first: float = 0.5
-    backoff_longest: float = 60.0
-    probe_every: float = 30.0
-    failures_to_suspend: int = 3
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    flood: FloodPolicy = field(default_factory=FloodPolicy)
     unfolded: int = 50
     close_grace: float = 3.0
 
@@ -46,6 +45,16 @@ class Owed:
     folded: Mapping[str, int]
 
 
+class Paid(NamedTuple):
+    """How a payment ended. position: of the last record that was appended for it.
+
+    vendor: whether it was asked, and then took this record or answered that it will not.
+    """
+
+    position: LogPosition
+    vendor: Literal["accepted", "refused", "not asked"]
+
+
 class Work(Protocol):
     """What one kind of lane does with a key."""
 
@@ -53,8 +62,8 @@ class Work(Protocol):
         """The row as it is now, None when there is none."""
         ...
 
-    async def pay(self, key: str) -> LogPosition | None:
-        """Pay the debt; the position of the last record that was appended for it, None when nothing was owed any more.
+    async def pay(self, key: str) -> Paid | None:
+        """Pay the debt; None when nothing was owed any more. Before a record is given up, the flood guard is asked.
 
         Raises Retriable (with the wait, where known), ConnectionTrouble, LaneClosed.
         """
@@ -83,24 +92,35 @@ class Lane:
         append: Callable[[LaneOutcome], Awaitable[object]],
         crashed: Callable[[BaseException], None],
         policy: LanePolicy | None = None,
+        suspended: Suspension | None = None,
     ) -> None:
-        """crashed: told of an error that is no answer to anything: a bug, or the log being away."""
+        """crashed: told of an error that is no answer to anything: a bug, or the log being away.
+
+        suspended: what the log says of this lane, however long ago and whoever had it then.
+        """
         self.connection = connection
         self.api = api
-        self.suspended: str | None = None
         self._ledger = ledger
         self._fence = fence
         self._clock = clock
-        self._append = append
         self._crashed = crashed
         self._policy = policy or LanePolicy()
+        self._trouble = Trouble(
+            connection,
+            api,
+            clock=clock,
+            append=append,
+            retry=self._policy.retry,
+            flood=self._policy.flood,
+            before=suspended,
+        )
         self._queue = DueQueue()
+        self._due_since: dict[str, float] = {}
         self._paying: dict[str, asyncio.Task[None]] = {}
         self._unfolded: dict[str, LogPosition] = {}
-        self._tries: dict[str, int] = {}
-        self._failures = 0
-        self._paused_until = 0.0
         self._closing = False
+        self.moves = 0
+        """Calls that were begun, and tries that ended, whatever came of them."""
         self._waiting: set[asyncio.Task[None] | None] = set()
         self._wake = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
@@ -135,6 +155,17 @@ class Lane:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         DEBTS.labels(self.connection, self.api).set(0)
+        self._trouble.show(closed=True)
+
+    @property
+    def guard(self) -> FloodGuard:
+        """What the work asks before it gives a record up."""
+        return self._trouble.guard
+
+    @property
+    def suspended(self) -> str | None:
+        """Why the lane waits, None while it does not."""
+        return self._trouble.suspended
 
     @property
     def idle(self) -> bool:
@@ -144,6 +175,14 @@ class Lane:
     @property
     def debts(self) -> int:
         return len(self._queue) + len(self._paying)
+
+    @property
+    def at_work(self) -> bool:
+        """There is something to do now, and nothing to wait for: `moves` must grow."""
+        now = self._clock.monotonic()
+        ripe = self._queue.ripe_at(now)
+        due = ripe is not None and ripe <= now and self._may_begin(now)
+        return self.suspended is None and not self._closing and (due or bool(self._paying))
 
     def notice(self, key: str) -> None:
         """The key's row may have changed."""
@@ -157,9 +196,11 @@ class Lane:
             return
         if row is None or not row.owed:
             self._queue.remove(key)
-            self._tries.pop(key, None)
+            self._due_since.pop(key, None)
+            self._trouble.forget(key)
         else:
-            self._queue.add(key, row.priority, self._clock.monotonic())
+            now = self._clock.monotonic()
+            self._queue.add(key, row.priority, now, since=self._due_since.setdefault(key, now))
             self._wake.set()
         DEBTS.labels(self.connection, self.api).set(self.debts)
 
@@ -174,10 +215,11 @@ class Lane:
         task = asyncio.current_task()
         self._waiting.add(task)
         try:
-            async with self._ledger.call(self._fence if changes else None):
+            async with self._ledger.call(self._fence if changes else self._fence.reads):
                 self._waiting.discard(task)
                 if self._closing:
                     raise LaneClosed(operation)
+                self.moves += 1
                 yield
         finally:
             self._waiting.discard(task)
@@ -199,7 +241,7 @@ class Lane:
                 self._paying[key] = asyncio.create_task(self._pay(key), name=f"pay {self.connection} {self.api}")
                 continue
             ripe = self._queue.ripe_at(now)
-            wait = None if ripe is None else max(ripe, self._paused_until) - now
+            wait = None if ripe is None else max(ripe, self._trouble.paused_until) - now
             try:
                 async with asyncio.timeout(wait if wait is not None and wait > 0 else None):
                     await self._wake.wait()
@@ -207,37 +249,47 @@ class Lane:
                 pass
 
     def _may_begin(self, now: float) -> bool:
-        limit = 1 if self._failures else self._ledger.quota.in_flight
-        return now >= self._paused_until and len(self._paying) < limit and len(self._unfolded) < self._policy.unfolded
+        limit = 1 if self._trouble.probing else self._ledger.quota.in_flight
+        ready = now >= self._trouble.paused_until and len(self._unfolded) < self._policy.unfolded
+        return ready and len(self._paying) < limit
 
     async def _pay(self, key: str) -> None:
-        assert self._work is not None
         again: float | None = None
         try:
-            position = await self._work.pay(key)
+            again = await self._try(key)
         except LaneClosed:
             pass
-        except LogUnavailable as error:
+        except Exception as error:  # the log away or a bug must end the worker, not one task
             self._crashed(error)
-        except (Waiting, Retriable) as error:
-            again = await self._retriable(key, error)
-        except ConnectionTrouble as error:
-            again = self._policy.probe_every
-            self._failures += 1
-            self._pause(again)
-            await self._suspend(error.message)
-        except Exception as error:  # a bug must end the worker, not one task
-            self._crashed(error)
-        else:
-            self._tries.pop(key, None)
-            if position is not None:
-                self._unfolded[key] = position
-                await self._works()
         finally:
             self._paying.pop(key, None)
+            self.moves += 1
             self._wake.set()
         if not self._closing:
             self._requeue(key, again)
+
+    async def _try(self, key: str) -> float | None:
+        """The seconds after which the key is to be tried again, None when this try was its end."""
+        assert self._work is not None
+        try:
+            paid = await self._work.pay(key)
+        except LogUnavailable:
+            raise
+        except Waiting as error:
+            return error.retry_after or self._policy.retry.first
+        except (Retriable, ConnectionTrouble) as error:
+            if is_of_the_connection(error):
+                self._due_since.pop(key, None)  # behind the others: the next probe is another key's
+            return await self._trouble.failed(key, error)
+        self._due_since.pop(key, None)
+        self._trouble.forget(key)
+        if paid is not None:
+            self._unfolded[key] = paid.position
+            if paid.vendor == "accepted":
+                self.guard.accepted()
+            if paid.vendor != "not asked":
+                await self._trouble.works()
+        return None
 
     def _requeue(self, key: str, again: float | None) -> None:
         assert self._work is not None
@@ -245,60 +297,5 @@ class Lane:
             self.notice(key)
         elif (row := self._work.look(key)) is not None and row.owed:
             now = self._clock.monotonic()
-            self._queue.add(key, row.priority, now, at=now + again)
-
-    async def _retriable(self, key: str, error: Retriable) -> float:
-        """The seconds after which the key is tried again."""
-        if isinstance(error, Waiting):
-            return error.retry_after or self._policy.backoff_first
-        tries = self._tries[key] = self._tries.get(key, 0) + 1
-        connection_wide = isinstance(error, RateLimited | Unavailable)
-        # Calls that were under way together fail together: that is one failure of the connection.
-        self._failures += connection_wide and self._clock.monotonic() >= self._paused_until
-        longest = self._policy.backoff_longest
-        doubled = self._policy.backoff_first * 2.0 ** min(max(tries, self._failures) - 1, 16)
-        wait = min(longest, doubled)
-        wait *= 0.5 + random.random()  # noqa: S311 - spreads retries, hides nothing
-        if error.retry_after is not None:
-            wait = max(wait, error.retry_after)
-        logger.warning(
-            "lane.call_failed",
-            connection=self.connection,
-            api=self.api,
-            reason=error.message,
-            retry_in_s=round(wait, 2),
-            **error.context,
-        )
-        if connection_wide:
-            self._pause(wait)
-            if self._failures >= self._policy.failures_to_suspend or wait > longest:
-                await self._suspend(error.message)
-        return wait
-
-    def _pause(self, seconds: float) -> None:
-        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
-
-    async def _suspend(self, reason: str) -> None:
-        if self.suspended == reason:
-            return
-        self.suspended = reason
-        SUSPENDED.labels(self.connection, self.api).set(1)
-        logger.error("lane.suspended", connection=self.connection, api=self.api, reason=reason)
-        await self._say("suspended", reason)
-
-    async def _works(self) -> None:
-        self._failures = 0
-        if self.suspended is not None:
-            self.suspended = None
-            SUSPENDED.labels(self.connection, self.api).set(0)
-            logger.info("lane.resumed", connection=self.connection, api=self.api)
-            await self._say("resumed", None)
-
-    async def _say(self, state: Literal["suspended", "resumed"], reason: str | None) -> None:
-        outcome = LaneOutcome(
-            connection=self.connection, api=self.api, state=state, reason=reason, at=self._clock.now()
-        )
-        try:
-            await self._append(outcome)
-        except LogUnavailable as error:
-            self._crashed(error)
+            since = self._due_since.setdefault(key, now + again)
+            self._queue.add(key, row.priority, now, at=now + again, since=since)

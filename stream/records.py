@@ -78,6 +78,7 @@ class EmployeeSnapshot(Record):
 
     through: the person's wanted hr-events offset, copied before the request was sent.
     cause: the hr-events record at that offset.
+    reason, error: why it could not be read, and the class of that error.
     fields: only what the answer held. A field that is absent was withheld (forbidden, or unknown to BambooHR); one that
         is empty is there with an empty text. The two must never be mixed up.
     """
@@ -91,6 +92,7 @@ class EmployeeSnapshot(Record):
     state: Literal["read", "gone", "unreadable"]
     fields: dict[str, str] = {}
     reason: str | None = None
+    error: str | None = None
 
 
 class DesiredContact(Model):
@@ -145,7 +147,7 @@ class SyncOutcome(Record):
     """What happened in Zoho for one debt: the audit.
 
     settles: up to which employees offset the contact's debt is paid; None for a step that pays nothing yet.
-    parks: up to which the debt waits for a person or a newer wish, with `reason`.
+    parks: up to which the debt waits for a person or a newer wish, with `reason` and the class of the `error`.
     attempt: None for an attempting outcome; else the offset of the last attempting outcome, which this one ends.
     changes: field -> (before, after).
     fingerprint: of the desired contact that Zoho is now known to show.
@@ -164,6 +166,7 @@ class SyncOutcome(Record):
     changes: dict[str, tuple[str | None, str | None]] = {}
     fingerprint: str | None = None
     reason: str | None = None
+    error: str | None = None
     chain: tuple[LogPosition, ...] = ()
     calls: int = 0
     status: int | None = None
@@ -171,12 +174,13 @@ class SyncOutcome(Record):
 
 
 class LaneOutcome(Record):
-    """A lane was suspended by trouble of the whole connection, or goes on."""
+    """A lane was suspended by trouble of the whole connection, or goes on. flood: by its flood guard."""
 
     kind: Literal["lane"] = "lane"
     api: Literal["bamboohr", "zoho"]
     state: Literal["suspended", "resumed"]
     reason: str | None = None
+    flood: bool = False
     at: AwareDatetime
 
 
@@ -186,7 +190,10 @@ Outcome = Annotated[SyncOutcome | LaneOutcome, Field(discriminator="kind")]
 class DeadLetter(Record):
     """Something that could not be processed, kept whole so that nothing is lost.
 
-    stage: where it failed. payload: base64 of the bytes. origin: the record it was; None for a delivery.
+    stage: where it failed: "gateway" (a delivery), the topic of a record that could not be decoded, "bamboohr" (a
+        person who cannot be read) or "zoho" (a contact that is refused).
+    origin: the record it was, or that says so (a snapshot, an outcome); None for a delivery.
+    payload: base64 of the bytes; empty when they are too large to be copied.
     """
 
     stage: str

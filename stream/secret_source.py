@@ -29,7 +29,7 @@ def _secret(value: object, info: ValidationInfo) -> Masked:
         case {"env": str(name), **others} if not others:
             text = _from_environment(name)
         case {"file": str(path), **others} if not others:
-            text = _from_file((info.context or {}).get("folder", Path()) / Path(path).expanduser())
+            text = _from_file((info.context or {}).get("folder", Path()), path)
         case _:
             raise _refused('must be text in quotes, { env = "NAME" } or { file = "PATH" }')
     text = text.strip()
@@ -53,10 +53,12 @@ def _from_environment(name: str) -> str:
     return value
 
 
-def _from_file(path: Path) -> str:
+def _from_file(folder: Path, name: str) -> str:
     try:
-        with path.open("rb") as file:
+        with (folder / Path(name).expanduser()).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
+    except RuntimeError:  # pathlib's word for a ~ that leads nowhere
+        raise _refused("the file it names lies in the home folder of a user that does not exist") from None
     except FileNotFoundError:
         raise _refused(
             "the file it names does not exist (a relative path starts at the connection file's folder)"

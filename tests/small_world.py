@@ -15,6 +15,8 @@ from stream.core import folds, roster
 from stream.core.mapping import desired_contact
 from stream.core.rows import Address, ContactState, Person
 from stream.errors import ConnectionTrouble, Retriable
+from stream.flood import FloodGuard, FloodPolicy
+from stream.lane import Paid
 from stream.records import (
     ConnectionId,
     ContactKey,
@@ -93,7 +95,7 @@ class SmallWorld:
         self.upserts: list[ContactUpsert] = []
         self.outcomes: list[SyncOutcome] = []
         self.learnt = 0
-        self.paying: dict[ContactKey, Coroutine[Any, Any, LogPosition | None]] = {}
+        self.paying: dict[ContactKey, Coroutine[Any, Any, Paid | None]] = {}
         self.not_before: dict[ContactKey, float] = {}
         self.work = self._new_owner()
 
@@ -256,9 +258,17 @@ def keep_contacts(
     clock: Clock,
     *,
     preview: bool = False,
+    guard: FloodGuard | None = None,
 ) -> KeepContacts:
     return KeepContacts(
-        ACME, zoho, preview=preview, state_of=state_of, append=append, clock=clock, settle_time=SETTLE_TIME
+        ACME,
+        zoho,
+        preview=preview,
+        state_of=state_of,
+        append=append,
+        guard=guard or FloodGuard(FloodPolicy()),
+        clock=clock,
+        settle_time=SETTLE_TIME,
     )
 
 

@@ -6,7 +6,9 @@ finds them whatever ports they took; elsewhere the settings say where they are.
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,3 +60,12 @@ def _url(address: Path, host: str, port: int) -> str | None:
         return None
     host = ANY_HOST.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def who() -> str:
+    """Who gives a command, for the record: login name and machine."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # no such name, as in a container
+        name = f"uid {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"

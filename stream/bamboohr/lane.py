@@ -9,7 +9,8 @@ from stream.clock import Clock
 from stream.core.mapping import FIELDS
 from stream.core.rows import Person
 from stream.errors import NotFound, RecordRefused
-from stream.lane import Owed
+from stream.flood import FloodGuard
+from stream.lane import Owed, Paid
 from stream.records import ConnectionId, EmployeeId, EmployeeSnapshot, LogPosition
 
 JOIN_OR_EDIT = 1
@@ -36,6 +37,7 @@ class ReadPeople:
         person_of: Callable[[EmployeeId], Person | None],
         event_at: Callable[[int], LogPosition],
         append: Callable[[EmployeeSnapshot], Awaitable[LogPosition]],
+        guard: FloodGuard,
         clock: Clock,
     ) -> None:
         """event_at: the position of this connection's hr-events record at an offset."""
@@ -45,13 +47,14 @@ class ReadPeople:
         self._person_of = person_of
         self._event_at = event_at
         self._append = append
+        self._guard = guard
         self._clock = clock
 
     def look(self, key: str) -> Owed | None:
         person = self._person_of(EmployeeId(key))
         return None if person is None else Owed(person.debt.owed, JOIN_OR_EDIT, person.folded)
 
-    async def pay(self, key: str) -> LogPosition | None:
+    async def pay(self, key: str) -> Paid | None:
         employee = EmployeeId(key)
         person = self._person_of(employee)
         if person is None or not person.debt.owed:
@@ -72,7 +75,10 @@ class ReadPeople:
         except NotFound:
             snapshot = snapshot.model_copy(update={"state": "gone"})
         except RecordRefused as error:
-            snapshot = snapshot.model_copy(update={"state": "unreadable", "reason": error.message})
+            self._guard.refused(error)
+            said = {"state": "unreadable", "reason": error.message, "error": type(error).__name__}
+            snapshot = snapshot.model_copy(update=said)
         else:
             snapshot = snapshot.model_copy(update={"fields": fields})
-        return await self._append(snapshot)
+        position = await self._append(snapshot)
+        return Paid(position, "refused" if snapshot.state == "unreadable" else "accepted")

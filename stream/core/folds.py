@@ -83,5 +83,5 @@ def note(company: Company, outcome: LaneOutcome, position: LogPosition) -> Compa
     """A lane waits for somebody to act, or goes on."""
     suspended = {api: why for api, why in company.suspended.items() if api != outcome.api}
     if outcome.state == "suspended":
-        suspended[outcome.api] = Suspension(reason=outcome.reason or "", since=outcome.at)
+        suspended[outcome.api] = Suspension(reason=outcome.reason or "", since=outcome.at, flood=outcome.flood)
     return company.model_copy(update={"suspended": suspended, "folded": company.folded_with(position)})

@@ -112,10 +112,11 @@ class ContactState(Row):
 
 
 class Suspension(Model):
-    """Why a lane waits, and since when."""
+    """Why a lane waits, and since when. flood: its flood guard stopped it."""
 
     reason: str
     since: AwareDatetime
+    flood: bool = False
 
 
 class Company(Row):

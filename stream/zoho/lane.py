@@ -17,7 +17,8 @@ from stream.core.contact import ActualContact, Writes, body_to_create, renamed, 
 from stream.core.debt import NOTHING
 from stream.core.rows import ContactState
 from stream.errors import AnswerLost, ConnectionTrouble, NotFound, RecordRefused, Retriable
-from stream.lane import LaneClosed, Owed, Waiting
+from stream.flood import FloodGuard
+from stream.lane import LaneClosed, Owed, Paid, Waiting
 from stream.records import ConnectionId, ContactId, ContactKey, DesiredContact, LogPosition, OutcomeAction, SyncOutcome
 from stream.telemetry import OUTCOMES_TOTAL, log
 from stream.zoho.errors import NameTaken
@@ -49,6 +50,7 @@ class KeepContacts:
         preview: bool,
         state_of: Callable[[ContactKey], ContactState | None],
         append: Callable[[SyncOutcome], Awaitable[LogPosition]],
+        guard: FloodGuard,
         clock: Clock,
         settle_time: float,
     ) -> None:
@@ -59,6 +61,7 @@ class KeepContacts:
         self._preview = preview
         self._state_of = state_of
         self._append = append
+        self._guard = guard
         self._clock = clock
         self._settle_time = settle_time
         self._unresolved_since: dict[ContactKey, tuple[int, float]] = {}
@@ -74,7 +77,7 @@ class KeepContacts:
         priority = JOINER if state.contact_id is None else EDIT if state.desired.active else LEAVER
         return Owed(self._owes(state), priority, state.folded)
 
-    async def pay(self, key: str) -> LogPosition | None:
+    async def pay(self, key: str) -> Paid | None:
         state = self._state_of(ContactKey(key))
         if state is None or not self._owes(state):
             return None
@@ -88,22 +91,30 @@ class KeepContacts:
         self._wait_for_fold(payment)
         if self._preview:
             await self._say(payment, "previewed", parks=payment.wanted, reason="the connection is in preview")
-            return payment.last
+            return payment.ended("not asked")
         self._wait_for_turn(payment)
         try:
             await self._pay(payment)
         except NotFound as error:
             raise Retriable("The contact vanished while it was being kept: it is looked up again.") from error
         except RecordRefused as error:
-            status = error.context.get("status")
-            await self._say(
-                payment,
-                "held" if isinstance(error, AddressTaken) else "failed",
-                parks=payment.wanted,
-                reason=error.message,
-                status=status if isinstance(status, int) else None,
-            )
-        return payment.last
+            await self._give_up(payment, error)
+            return payment.ended("refused")
+        return payment.ended("accepted" if payment.asked else "not asked")
+
+    async def _give_up(self, payment: Payment, error: RecordRefused) -> None:
+        """Park the debt. Raises Flood when too many were given up lately: then it stays owed."""
+        held = isinstance(error, AddressTaken)
+        if not held:
+            self._guard.refused(error)
+        status = error.context.get("status")
+        await self._say(
+            payment,
+            "held" if held else "failed",
+            parks=payment.wanted,
+            error=error,
+            status=status if isinstance(status, int) else None,
+        )
 
     def _owes(self, state: ContactState) -> bool:
         return state.debt.unseen if self._preview else state.debt.owed
@@ -235,6 +246,7 @@ class KeepContacts:
         parks: int | None = None,
         shown: str | None = None,
         reason: str | None = None,
+        error: RecordRefused | None = None,
         status: int | None = None,
     ) -> None:
         ends = action != "attempting"
@@ -252,7 +264,8 @@ class KeepContacts:
                 attempt=payment.attempt if ends else None,
                 changes=payment.changes if ends or operation == "create" else {},
                 fingerprint=shown,
-                reason=reason,
+                reason=error.message if error is not None else reason,
+                error=type(error).__name__ if error is not None else None,
                 chain=payment.state.chain,
                 calls=payment.calls if ends else 0,
                 status=status,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from stream.core.contact import ActualContact, ContactRow
 from stream.core.rows import ContactState
+from stream.lane import Paid
 from stream.records import ContactId, ContactKey, DesiredContact, LogPosition
 
 T = TypeVar("T")
@@ -28,7 +29,10 @@ class Contacts(Protocol):
 
 @dataclass
 class Payment:
-    """attempt: the last attempting outcome whose end is known by now. calls, changes: since the last outcome."""
+    """attempt: the last attempting outcome whose end is known by now. calls, changes: since the last outcome.
+
+    asked: whether Zoho Books was asked anything at all.
+    """
 
     key: ContactKey
     state: ContactState
@@ -38,6 +42,7 @@ class Payment:
     contact: ContactId | None = None
     last: LogPosition | None = None
     calls: int = 0
+    asked: bool = False
     changes: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
 
     @property
@@ -47,4 +52,9 @@ class Payment:
     async def counted(self, call: Coroutine[Any, Any, T]) -> T:
         """Await a call of the client, which the next outcome accounts for."""
         self.calls += 1
+        self.asked = True
         return await call
+
+    def ended(self, vendor: Literal["accepted", "refused", "not asked"]) -> Paid:
+        assert self.last is not None
+        return Paid(self.last, vendor)

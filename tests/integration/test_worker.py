@@ -221,10 +221,9 @@ def _folded(one: Desk, topic: Topic) -> int:
 
 
 @pytest.mark.parametrize("heartbeats", ["refused", "missing"])
-async def test_without_heartbeats_people_are_read_and_nothing_is_written(
+async def test_without_heartbeats_nothing_is_written_and_people_are_read_only_while_nobody_else_can_have_the_quota(
     bootstrap: str, vendors: Vendors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heartbeats: str
 ) -> None:
-    wait_open = Fence.wait_open
     async with event_log(bootstrap) as log:
         await vendors.connect(log, ACME)
         async with desk(bootstrap, tmp_path, **vendors.settings()) as one:
@@ -238,23 +237,30 @@ async def test_without_heartbeats_people_are_read_and_nothing_is_written(
                 else:
                     patched.setattr(Fence, "accepted", lambda self, sent: None)
                 await until("the fence is shut", lambda: not fence.open, 10)
+                assert fence.reads.open == (heartbeats == "missing"), "no answer yet: the session is not over"
                 writes, readings = len(vendors.writes()), vendors.readings
-                waiting: list[None] = []
-
-                async def counted(self: Fence) -> None:
-                    waiting.append(None)
-                    await wait_open(self)
-
-                patched.setattr(Fence, "wait_open", counted)
+                waiting = _counted_at(patched, Fence if fence.reads.open else type(fence.reads))
                 await tell(log, ACME, people_of(ACME)[1:4])
-                await until("the people are read", lambda: vendors.readings == readings + 3, 20)
-                await until("a write is about to begin", lambda: len(waiting), 20)
+                await until("a call is about to begin", lambda: len(waiting), 20)
+                assert vendors.readings == readings + (3 if heartbeats == "missing" else 0)
                 assert len(vendors.writes()) == writes
                 assert not fence.open
             await until(
                 "they are written once heartbeats are back", lambda: len(vendors.organization.contacts) == 4, 20
             )
             await asyncio.wait_for(one.folded(), 30)
+
+
+def _counted_at(patched: pytest.MonkeyPatch, gate: type[Any]) -> list[None]:
+    """One entry for each call that comes to the gate."""
+    wait_open, waiting = gate.wait_open, list[None]()
+
+    async def counted(self: Any) -> None:
+        waiting.append(None)
+        await wait_open(self)
+
+    patched.setattr(gate, "wait_open", counted)
+    return waiting
 
 
 async def test_a_record_of_a_newer_version_stops_the_worker_with_a_sentence_and_is_not_passed_over(

@@ -100,6 +100,39 @@ def test_no_shape_leads_to_anything_but_a_sentence(file: Path, section: dict[str
         load_connection(file)
 
 
+sources = st.one_of(
+    st.fixed_dictionaries({"env": st.text(max_size=20)}),
+    st.fixed_dictionaries({"file": st.text(max_size=20) | st.sampled_from(["held", "/", ".", "~", "~nobody-here/x"])}),
+    st.fixed_dictionaries({"env": st.just("HOME"), "file": st.just("held")}),
+    values,
+)
+
+
+@given(
+    source=sources,
+    held=st.binary(max_size=200) | secrets.map(str.encode),
+    five=st.lists(secrets, min_size=5, max_size=5),
+)
+def test_a_secret_from_elsewhere_is_read_or_refused_without_showing_what_is_there(
+    file: Path, source: object, held: bytes, five: list[str]
+) -> None:
+    (file.parent / "held").write_bytes(held)
+    text = connection("acme", five)
+    file.write_text(text.replace(f"api_key = {quoted(five[0])}", f"api_key = {toml(source)}"))
+    shown = ""
+    try:
+        loaded = load_connection(file)
+    except ConnectionFileError as refused:
+        shown = str(refused)
+        assert "\n" not in shown
+    else:
+        assert loaded.bamboohr.api_key.reveal.isprintable()
+        shown = repr(loaded)
+    assert not any(secret in shown for secret in five)
+    content = held.decode(errors="replace").strip()
+    assert len(content) < 5 or content not in shown
+
+
 def toml(value: object) -> str:
     match value:
         case bool():

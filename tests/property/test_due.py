@@ -13,6 +13,7 @@ adds = st.tuples(
     st.sampled_from(KEYS),
     st.integers(0, CLASSES - 1),
     st.one_of(st.none(), st.sampled_from([1.0, 400.0, 2000.0])),
+    st.one_of(st.none(), st.sampled_from([0.0, 600.0, 5000.0])),
 )
 steps = st.lists(
     st.one_of(
@@ -29,20 +30,22 @@ steps = st.lists(
 @given(steps)
 def test_the_next_key_is_the_due_one_with_the_best_class_after_rising(happenings: list[tuple]) -> None:
     queue, now = DueQueue(), 0.0
-    plain: dict[str, tuple[float, int]] = {}
+    plain: dict[str, tuple[float, float, int]] = {}
     for step in happenings:
         match step:
-            case ("add", key, priority, wait):
-                queue.add(key, priority, now, at=None if wait is None else now + wait)
-                since, known = plain.get(key, (now + (wait or 0.0), CLASSES))
-                plain[key] = since, min(known, priority)
+            case ("add", key, priority, wait, age):
+                aged = None if age is None else now - age
+                queue.add(key, priority, now, at=None if wait is None else now + wait, since=aged)
+                ripe = now + (wait or 0.0)
+                ripe, since, known = plain.get(key, (ripe, ripe if aged is None else aged, CLASSES))
+                plain[key] = ripe, since, min(known, priority)
             case ("remove", key):
                 queue.remove(key)
                 plain.pop(key, None)
             case ("wait", seconds):
                 now += seconds
             case _:
-                ranks = {key: p - (now - since) / RISE_S for key, (since, p) in plain.items() if since <= now}
+                ranks = {k: p - (now - since) / RISE_S for k, (ripe, since, p) in plain.items() if ripe <= now}
                 found = queue.next(now)
                 assert (found is None) == (not ranks)
                 if found is not None:
@@ -50,7 +53,7 @@ def test_the_next_key_is_the_due_one_with_the_best_class_after_rising(happenings
                     del plain[found]
         assert len(queue) == len(plain)
         assert all((key in queue) == (key in plain) for key in KEYS)
-        due = [since for since, _ in plain.values()]
+        due = [ripe for ripe, _, _ in plain.values()]
         assert queue.ripe_at(now) == (max(now, min(due)) if due else None)
 
 

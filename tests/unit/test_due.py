@@ -78,3 +78,12 @@ def test_a_removed_key_is_gone_and_may_come_back() -> None:
     assert queue.ripe_at(9.0) is None
     queue.add("a", 1, 9.0)
     assert drained(queue, 9.0) == ["a"]
+
+
+def test_a_key_that_is_tried_again_has_waited_already() -> None:
+    queue = DueQueue()
+    queue.add("again", 1, 100.0, at=105.0, since=10.0)
+    queue.add("new", 1, 50.0)
+    assert queue.next(101.0) == "new"
+    queue.add("new", 1, 101.0)
+    assert drained(queue, 105.0) == ["again", "new"]

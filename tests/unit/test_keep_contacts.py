@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from stream.errors import AnswerLost, Unavailable
-from stream.lane import Waiting
+from stream.flood import Flood, FloodGuard, FloodPolicy
+from stream.lane import Paid, Waiting
 from stream.records import ContactKey, EmployeeId, LogPosition, Mapping, SyncOutcome
 from stream.zoho.errors import InvalidValue
 from stream.zoho.lane import EDIT, JOINER, LEAVER
@@ -17,7 +18,7 @@ from tests.memory_zoho import Fault, StoredContact
 from tests.small_world import OUTCOMES, SETTLE_TIME, SmallWorld, at, keep_contacts, person
 
 
-def run(payment: Coroutine[Any, Any, LogPosition | None]) -> LogPosition | None:
+def run(payment: Coroutine[Any, Any, Paid | None]) -> Paid | None:
     """Run a payment to its end; nothing that it does waits for anything real."""
     while True:
         try:
@@ -329,7 +330,7 @@ def test_a_preview_does_not_settle_the_question_of_a_lost_create() -> None:
         return at(OUTCOMES, len(world.outcomes) - 1)
 
     preview = keep_contacts(world.zoho, world.tables.contacts.get, append, world.clock, preview=True)
-    assert run(preview.pay(key)) == at(OUTCOMES, 1)
+    assert run(preview.pay(key)) == Paid(at(OUTCOMES, 1), "not asked")
     world.learn()
     assert world.tables.contacts[key].unresolved is not None
     assert run(preview.pay(key)) is None
@@ -516,3 +517,73 @@ def test_nothing_is_done_for_a_key_that_owes_nothing() -> None:
     world.settle()
     assert run(world.work.pay(key_of(world, "1"))) is None
     assert run(world.work.pay("nobody")) is None
+
+
+# -- what the lane learns of it ----------------------------------------------------------------------------------------
+
+
+def test_a_payment_says_whether_zoho_took_the_contact_refused_it_or_was_not_asked() -> None:
+    world = troubled(None, "refused")
+    world.hire("1", person())
+    key = key_of(world, "1")
+
+    def vendor() -> str:
+        world.work.look(key)
+        paid = run(world.work.pay(key))
+        world.learn()
+        assert paid is not None
+        return paid.vendor
+
+    assert vendor() == "accepted"
+    world.hire("1", person(jobTitle="Lead"))
+    assert vendor() == "refused"
+    world.hire("1", person(jobTitle="Boss"))
+    assert vendor() == "accepted"
+    world.hire("1", person(jobTitle="Lead"))
+    world.hire("1", person(jobTitle="Boss"))
+    assert vendor() == "not asked"
+
+
+def test_a_refused_contact_is_parked_with_the_class_of_the_error() -> None:
+    world = troubled("refused")
+    world.hire("1", person())
+    world.settle()
+    failed = world.outcomes[-1]
+    assert (failed.action, failed.reason, failed.error, failed.status) == ("failed", "refused", "RecordRefused", 400)
+
+
+def test_when_too_many_contacts_are_refused_the_next_one_stays_owed_and_is_tried_again() -> None:
+    world = SmallWorld(fault=lambda: "refused")
+    guard = FloodGuard(FloodPolicy(run=2))
+    world.work = keep_contacts(world.zoho, world.tables.contacts.get, world._append, world.clock, guard=guard)
+    for employee in ("1", "2", "3"):
+        world.hire(employee, person(f"p{employee}@acme.test"))
+    for employee in ("1", "2"):
+        run(world.work.pay(key_of(world, employee)))
+        world.learn()
+    third = key_of(world, "3")
+    for _ in range(2):
+        with pytest.raises(Flood, match="2 records in a row failed for good"):
+            run(world.work.pay(third))
+        world.learn()
+    assert world.tables.contacts[third].debt.owed
+    assert actions(world).count("failed") == 2
+    world.zoho.fault = lambda: None
+    run(world.work.pay(third))
+    world.learn()
+    assert not world.tables.contacts[third].debt.owed
+    assert len(world.zoho.showing("p3@acme.test")) == 1
+
+
+def test_a_contact_that_waits_for_a_person_is_no_failure_to_the_flood_guard() -> None:
+    world = SmallWorld()
+    guard = FloodGuard(FloodPolicy(run=0))
+    world.work = keep_contacts(world.zoho, world.tables.contacts.get, world._append, world.clock, guard=guard)
+    world.hire("1", person("a@acme.test"))
+    world.settle()
+    next(iter(only(world).persons.values()))["email"] = "b@acme.test"
+    world.hire("2", person("b@acme.test"))
+    world.settle()
+    held = world.outcomes[-1]
+    assert (held.action, held.error) == ("held", "AddressTaken")
+    assert guard.stopped is None

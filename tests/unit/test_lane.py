@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from stream.errors import AnswerLost, CredentialsRefused, LogUnavailable, RateLimited, Unavailable
+from stream.core.rows import Suspension
+from stream.errors import AnswerLost, CredentialsRefused, LogUnavailable, RateLimited, RecordRefused, Unavailable
 from stream.fence import Fence
-from stream.lane import Lane, LaneClosed, LanePolicy, Owed, Waiting
+from stream.flood import FloodPolicy
+from stream.lane import Lane, LaneClosed, LanePolicy, Owed, Paid, Waiting
 from stream.quota import Quota, QuotaLedger
-from stream.records import LaneOutcome, LogPosition
+from stream.records import LaneOutcome
+from stream.telemetry import REGISTRY
+from stream.trouble import RetryPolicy
+from tests.fake_clock import START
 from tests.small_world import ACME, OUTCOMES, at
 from tests.virtual_time import VirtualTime, run
 
@@ -23,7 +28,16 @@ Pay = Callable[[str], Coroutine[Any, Any, None]]
 class Desk:
     """A lane, its rows (key -> priority while owed), and what it said and did. It folds what it appends at once."""
 
-    def __init__(self, loop: VirtualTime, pay: Pay | None = None, *, folds: bool = True, in_flight: int = 5) -> None:
+    def __init__(
+        self,
+        loop: VirtualTime,
+        pay: Pay | None = None,
+        *,
+        folds: bool = True,
+        in_flight: int = 5,
+        vendor: Literal["accepted", "refused", "not asked"] = "accepted",
+        suspended: Suspension | None = None,
+    ) -> None:
         self.loop = loop
         self.fence = Fence(loop, session_timeout=8.0, call_deadline=5.0)
         self.owed: dict[str, int] = {}
@@ -32,6 +46,7 @@ class Desk:
         self.begun: list[tuple[str, float]] = []
         self.said: list[LaneOutcome] = []
         self.errors: list[BaseException] = []
+        self.vendor = vendor
         self.offset = 0
         self.do = pay or self._done
         self.lane = Lane(
@@ -43,6 +58,7 @@ class Desk:
             append=self.append,
             crashed=self.errors.append,
             policy=LanePolicy(),
+            suspended=suspended,
         )
 
     async def append(self, outcome: LaneOutcome) -> None:
@@ -54,7 +70,7 @@ class Desk:
     def look(self, key: str) -> Owed | None:
         return Owed(key in self.owed, self.owed.get(key, 0), {OUTCOMES: self.folded.get(key, -1)})
 
-    async def pay(self, key: str) -> LogPosition | None:
+    async def pay(self, key: str) -> Paid | None:
         self.begun.append((key, self.loop.monotonic()))
         if key not in self.owed:
             return None
@@ -62,7 +78,7 @@ class Desk:
         self.offset += 1
         if self.folds:
             self.loop.call_soon(self.fold, key, self.offset)
-        return at(OUTCOMES, self.offset)
+        return Paid(at(OUTCOMES, self.offset), self.vendor)
 
     def fold(self, key: str, offset: int) -> None:
         self.folded[key] = offset
@@ -280,7 +296,58 @@ def test_refused_credentials_suspend_the_lane_at_once_and_it_probes() -> None:
     assert desk.states == [("suspended", "connect again"), ("resumed", None)]
     moments = [moment for _, moment in desk.begun]
     gaps = [later - earlier for earlier, later in itertools.pairwise(moments[:6])]
-    assert all(gap >= LanePolicy().probe_every for gap in gaps)
+    assert all(gap >= RetryPolicy().probe_every for gap in gaps)
+
+
+def test_a_debt_that_is_paid_without_asking_is_no_sign_that_the_connection_works() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("a", "b", "c")
+        await asyncio.sleep(100.0)
+        assert desk.owed == {}
+        assert desk.lane.suspended == "connect again"
+
+    desk = played(scene, pay=failing(CredentialsRefused("connect again")), vendor="not asked", in_flight=1)
+    assert desk.states == [("suspended", "connect again")]
+
+
+def test_a_record_that_is_refused_shows_that_the_connection_works() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("a", "b", "c")
+        await desk.until_idle()
+
+    desk = played(scene, pay=failing(CredentialsRefused("connect again")), vendor="refused", in_flight=1)
+    assert desk.states == [("suspended", "connect again"), ("resumed", None)]
+
+
+def test_a_lane_that_a_former_owner_left_suspended_probes_and_says_when_it_goes_on() -> None:
+    async def scene(desk: Desk) -> None:
+        assert desk.lane.suspended == "connect again"
+        assert gauge() == 1
+        desk.owe(*map(str, range(10)))
+        await asyncio.sleep(0.1)
+        assert len(desk.begun) == 1
+        await desk.until_idle()
+        assert gauge() == 0
+
+    def gauge() -> float | None:
+        return REGISTRY.get_sample_value("rosterbook_lane_suspended", {"connection": ACME, "api": "zoho"})
+
+    desk = played(scene, suspended=Suspension(reason="connect again", since=START))
+    assert desk.states == [("resumed", None)]
+
+
+def test_a_key_that_was_tried_before_keeps_its_age_and_one_that_probed_goes_behind() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("first")
+        await asyncio.sleep(0.05)
+        desk.owe(*map(str, range(200)))
+        await desk.until_idle()
+
+    for error, begun_before in ((AnswerLost("lost"), 20), (Unavailable("down"), 200)):
+        desk = played(scene, pay=failing(error), in_flight=1)
+        assert desk.keys[0] == "first"
+        again = desk.keys.index("first", 1)
+        assert again <= begun_before if isinstance(error, AnswerLost) else again == begun_before + 1
 
 
 def test_a_limit_that_lasts_an_hour_is_said_and_nothing_is_asked_before() -> None:
@@ -302,6 +369,79 @@ def test_the_log_being_away_or_a_bug_is_told_to_the_worker() -> None:
     assert played(scene, pay=failing(away, bug)).errors[:2] == [away, bug]
 
 
+# -- too many records that fail for good -------------------------------------------------------------------------------
+
+
+def test_a_flood_of_refused_records_stops_the_lane_which_probes_and_goes_on_with_the_first_success() -> None:
+    desk_of: list[Desk] = []
+    parked: list[str] = []
+
+    async def pay(key: str) -> None:
+        await asyncio.sleep(0.1)
+        desk = desk_of[0]
+        desk.vendor = "refused" if desk.loop.monotonic() < 300.0 else "accepted"
+        if desk.vendor == "refused":
+            desk.lane.guard.refused(RecordRefused("Fill in the field."))
+            parked.append(key)
+
+    async def scene(desk: Desk) -> None:
+        desk_of.append(desk)
+        desk.owe(*map(str, range(60)))
+        await asyncio.sleep(299.0)
+        assert len(parked) == FloodPolicy().run
+        assert len(desk.owed) == 60 - FloodPolicy().run
+        probes = [(key, moment) for key, moment in desk.begun if moment > 20.0]
+        assert [later - earlier >= RetryPolicy().probe_every for (_, earlier), (_, later) in itertools.pairwise(probes)]
+        assert len({key for key, _ in probes}) == len(probes), "each probe is another record"
+        assert 7 <= len(probes) <= 10
+        await desk.until_idle()
+
+    desk = played(scene, pay=pay)
+    assert desk.owed == {}
+    assert len(parked) == FloodPolicy().run
+    assert [state for state, _ in desk.states] == ["suspended", "resumed"]
+    assert [outcome.flood for outcome in desk.said] == [True, False]
+    reason = desk.said[0].reason or ""
+    assert "10 records in a row failed for good" in reason
+    assert reason.endswith("Fill in the field.")
+
+
+def test_a_flood_stays_stopped_over_a_change_of_owner() -> None:
+    parked: list[str] = []
+    desk_of: list[Desk] = []
+
+    async def pay(key: str) -> None:
+        desk_of[0].lane.guard.refused(RecordRefused("Fill in the field."))
+        parked.append(key)
+
+    async def scene(desk: Desk) -> None:
+        desk_of.append(desk)
+        desk.owe(*map(str, range(20)))
+        await asyncio.sleep(100.0)
+        assert desk.lane.suspended == "kept"
+
+    desk = played(scene, pay=pay, vendor="refused", suspended=Suspension(reason="kept", since=START, flood=True))
+    assert parked == []
+    assert desk.said == []
+
+
+def test_a_success_elsewhere_in_a_lane_that_is_stopped_by_a_flood_and_a_dead_token_ends_both() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("a", "b")
+        await asyncio.sleep(1.0)
+        assert desk.lane.suspended == "connect again"
+        await desk.until_idle()
+
+    desk = played(
+        scene,
+        pay=failing(CredentialsRefused("connect again")),
+        in_flight=1,
+        suspended=Suspension(reason="kept", since=START, flood=True),
+    )
+    assert desk.states == [("suspended", "connect again"), ("resumed", None)]
+    assert [outcome.flood for outcome in desk.said] == [True, False]
+
+
 # -- admission and the end ---------------------------------------------------------------------------------------------
 
 
@@ -313,13 +453,14 @@ def test_a_call_that_changes_something_waits_for_the_fence_and_a_reading_does_no
             async with desk.lane.admit("call", changes):
                 moments[changes] = desk.loop.monotonic()
 
+        desk.fence.accepted(desk.loop.monotonic())
         desk.loop.call_later(4.0, lambda: desk.fence.accepted(desk.loop.monotonic()))
-        reading = asyncio.create_task(call(False))
-        await reading
+        await asyncio.sleep(3.0)
+        await call(False)
         await call(True)
 
     played(scene)
-    assert moments[False] < 0.1
+    assert moments[False] < 3.1
     assert moments[True] >= 4.0
 
 

@@ -11,6 +11,8 @@ from stream.core.debt import Debt
 from stream.core.mapping import FIELDS
 from stream.core.rows import Person
 from stream.errors import NotFound, RecordRefused, Unavailable
+from stream.flood import Flood, FloodGuard, FloodPolicy
+from stream.lane import Paid
 from stream.records import EmployeeId, EmployeeSnapshot, LogPosition
 from tests.fake_clock import START, FakeClock
 from tests.small_world import ACME, EMPLOYEES, HR_EVENTS, at, person
@@ -27,6 +29,7 @@ class Desk:
         self.meanwhile = meanwhile
         self.asked: list[tuple[EmployeeId, Sequence[str]]] = []
         self.appended: list[EmployeeSnapshot] = []
+        self.guard = FloodGuard(FloodPolicy(run=2))
         self.work = ReadPeople(
             ACME,
             self,
@@ -34,6 +37,7 @@ class Desk:
             person_of=self.people.get,
             event_at=lambda offset: at(HR_EVENTS, offset),
             append=self.append,
+            guard=self.guard,
             clock=FakeClock(),
         )
 
@@ -51,7 +55,7 @@ class Desk:
 
 async def test_a_reading_becomes_a_snapshot_with_its_cause() -> None:
     desk = Desk(person())
-    assert await desk.work.pay(ADA) == at(EMPLOYEES, 0)
+    assert await desk.work.pay(ADA) == Paid(at(EMPLOYEES, 0), "accepted")
     assert desk.asked == [(ADA, FIELDS)]
     assert desk.appended == [
         EmployeeSnapshot(
@@ -96,8 +100,18 @@ async def test_an_employee_that_is_not_there_any_more_is_gone() -> None:
 
 async def test_an_employee_that_may_not_be_read_is_unreadable_with_the_reason() -> None:
     desk = Desk(RecordRefused("Give the key's user access.", status=403))
-    await desk.work.pay(ADA)
-    assert (desk.appended[0].state, desk.appended[0].reason) == ("unreadable", "Give the key's user access.")
+    assert await desk.work.pay(ADA) == Paid(at(EMPLOYEES, 0), "refused")
+    said = desk.appended[0]
+    assert (said.state, said.reason, said.error) == ("unreadable", "Give the key's user access.", "RecordRefused")
+
+
+async def test_when_too_many_cannot_be_read_the_next_ones_stay_owed() -> None:
+    desk = Desk(RecordRefused("Give the key's user access.", status=403))
+    for _ in range(2):
+        await desk.work.pay(ADA)
+    with pytest.raises(Flood, match=r"2 records in a row failed for good.*Give the key's user access\."):
+        await desk.work.pay(ADA)
+    assert len(desk.appended) == 2
 
 
 async def test_a_reading_that_may_work_later_appends_nothing() -> None:
