@@ -17,12 +17,15 @@ from typing import Any, Literal
 
 import aiohttp
 import orjson
+from aiohttp.abc import AbstractStreamWriter
 
 from stream.clock import Clock
 from stream.errors import AnswerLost, ConnectionMisset, Retriable, Unavailable
 from stream.telemetry import API_CALLS, API_SECONDS
 
-Admit = Callable[[str, bool], AbstractAsyncContextManager[None]]
+Still = Callable[[], bool]
+"""Whether a request may still be sent: asked as its bytes are handed to the system; the process may have slept."""
+Admit = Callable[[str, bool], AbstractAsyncContextManager[Still]]
 """Asked just before each request with the operation's name and whether it changes anything; waits for quota, checks the
 fence (may raise), counts calls in flight. The deadline of the call starts after admission."""
 
@@ -83,15 +86,36 @@ class _TooLong(Exception):
     """More body than MAX_BODY."""
 
 
-async def call(http: aiohttp.ClientSession, request: Request, *, deadline: float, clock: Clock) -> Answer:
-    """Send the request once and read the whole answer within `deadline` seconds.
+class _Body(aiohttp.BytesPayload):
+    """The body of a change. aiohttp writes it a turn of the loop after the headers, and the headers with it.
+
+    held_back: it was asked for when the request might not be sent any more, so that nothing of it was.
+    """
+
+    def __init__(self, body: bytes, still: Still) -> None:
+        super().__init__(body)
+        self._still = still
+        self.held_back = False
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        if not self._still():
+            self.held_back = True
+            raise _Dropped("held back")
+        await super().write_with_length(writer, content_length)
+
+
+async def call(
+    http: aiohttp.ClientSession, request: Request, *, deadline: float, clock: Clock, still: Still = lambda: True
+) -> Answer:
+    """Send the request once and read the whole answer within `deadline` seconds. A change goes only if it `still` may.
 
     Raises Unavailable when nothing was sent or only a read is lost, AnswerLost when a change may have been applied,
     ConnectionMisset for a redirect: credentials go to no other host than the one they are for.
     """
     started, status = clock.monotonic(), "cancelled"
+    body = _Body(request.body or b"", still) if request.changes else None
     try:
-        answer = await _send(http, request, deadline)
+        answer = await _send(http, request, body, deadline)
         status = str(answer.status)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
         status = "unreachable"
@@ -101,6 +125,12 @@ async def call(http: aiohttp.ClientSession, request: Request, *, deadline: float
             cause=type(error).__name__,
         ) from None
     except (aiohttp.ClientError, TimeoutError, OSError, _TooLong) as error:
+        if body is not None and body.held_back:
+            status = "held back"
+            raise Unavailable(
+                "The call was held back, since this worker may have lost the connection; it is tried again.",
+                operation=request.operation,
+            ) from None
         status = "lost"
         raise unanswered(request, cause=type(error).__name__) from None
     finally:
@@ -145,7 +175,7 @@ def seconds_until(value: str, now: datetime) -> float | None:
         return None
 
 
-async def _send(http: aiohttp.ClientSession, request: Request, deadline: float) -> Answer:
+async def _send(http: aiohttp.ClientSession, request: Request, body: _Body | None, deadline: float) -> Answer:
     connect = aiohttp.ClientTimeout(total=None, connect=deadline * CONNECT_SHARE, ceil_threshold=deadline)
     async with (
         asyncio.timeout(deadline),
@@ -153,7 +183,7 @@ async def _send(http: aiohttp.ClientSession, request: Request, deadline: float) 
             request.method,
             request.url,
             params=request.params,
-            data=request.body,
+            data=body,
             headers={"Accept": "application/json", "User-Agent": "Rosterbook", **request.headers},
             skip_auto_headers=("Content-Type",),
             allow_redirects=False,
@@ -161,12 +191,12 @@ async def _send(http: aiohttp.ClientSession, request: Request, deadline: float) 
             middlewares=(_once,),
         ) as response,
     ):
-        body = bytearray()
+        content = bytearray()
         async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > MAX_BODY:
+            content += chunk
+            if len(content) > MAX_BODY:
                 raise _TooLong
-        return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
+        return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, bytes(content))
 
 
 async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

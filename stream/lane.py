@@ -20,6 +20,7 @@ from stream.due import DueQueue
 from stream.errors import ConnectionTrouble, LogUnavailable, Retriable
 from stream.fence import Fence
 from stream.flood import FloodGuard, FloodPolicy
+from stream.http import Still
 from stream.quota import QuotaLedger
 from stream.records import ConnectionId, LaneOutcome, LogPosition
 from stream.telemetry import DEBTS
@@ -205,7 +206,7 @@ class Lane:
         DEBTS.labels(self.connection, self.api).set(self.debts)
 
     @asynccontextmanager
-    async def admit(self, operation: str, changes: bool) -> AsyncIterator[None]:
+    async def admit(self, operation: str, changes: bool) -> AsyncIterator[Still]:
         """What a client asks just before each request: waits for the quota, then for the fence if it changes something.
 
         Raises LaneClosed when the lane no longer begins calls.
@@ -220,18 +221,21 @@ class Lane:
                 if self._closing:
                     raise LaneClosed(operation)
                 self.moves += 1
-                yield
+                yield self._may_still_change
         finally:
             self._waiting.discard(task)
 
     @asynccontextmanager
-    async def admit_token(self, operation: str, changes: bool) -> AsyncIterator[None]:
+    async def admit_token(self, operation: str, changes: bool) -> AsyncIterator[Still]:
         """The same for token requests: they are fenced, but take nothing of the organization's quota."""
         if changes:
             await self._fence.wait_open()
         if self._closing:
             raise LaneClosed(operation)
-        yield
+        yield self._may_still_change
+
+    def _may_still_change(self) -> bool:
+        return self._fence.open
 
     async def _run(self) -> None:
         while True:

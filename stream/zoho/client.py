@@ -183,8 +183,8 @@ class ZohoBooks:
 
     async def _send(self, request: Request, token: str) -> dict[str, Any]:
         signed = replace(request, headers={**request.headers, "Authorization": f"Zoho-oauthtoken {token}"})
-        async with self._admit(request.operation, request.changes):
-            answer = await call(self._http, signed, deadline=self._deadline, clock=self._clock)
+        async with self._admit(request.operation, request.changes) as still:
+            answer = await call(self._http, signed, deadline=self._deadline, clock=self._clock, still=still)
         self.daily_budget = DailyBudget.seen_in(answer.headers) or self.daily_budget
         return accepted(request, answer, self._clock.now())
 

@@ -164,11 +164,11 @@ class AccessTokens:
             {"Content-Type": "application/x-www-form-urlencoded"},
             body=self._credentials.reveal.encode(),
         )
-        async with self._admit("token", True):
+        async with self._admit("token", True) as still:
             asked = self._clock.now()
             self._requested.append(asked)
             try:
-                answer = await call(self._http, request, deadline=self._deadline, clock=self._clock)
+                answer = await call(self._http, request, deadline=self._deadline, clock=self._clock, still=still)
             except Unavailable:
                 self._requested.pop()  # it was never sent
                 raise

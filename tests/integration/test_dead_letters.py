@@ -293,7 +293,7 @@ async def test_all_open_letters_are_redriven_and_those_that_a_filter_names_dropp
     async with event_log(bootstrap) as log:
         kept = await keep(log)
 
-    code, out, err = await run("redrive", "--all", "--json", "--by", "lee")
+    code, out, _ = await run("redrive", "--all", "--json", "--by", "lee")
     assert code == 1
     answer = json.loads(out)
     assert (answer["redriven"], answer["failed"]) == (3, 1)

@@ -170,6 +170,17 @@ async def test_each_call_names_the_organization_and_carries_the_token() -> None:
     assert fake.door.admitted == [("contact", False)] + [(name, True) for name in WRITES]
 
 
+@every_write
+async def test_a_write_is_held_back_when_it_may_not_be_sent_any_more_as_its_bytes_would_go(write: Write) -> None:
+    async with books([OK]) as fake:
+        await fake.client.contact(ADA)
+        fake.door.still = False
+        with pytest.raises(Unavailable, match="held back"):
+            await write(fake.client)
+        assert [seen.method for seen in fake.calls] == ["GET"]
+        assert fake.door.in_flight == 0
+
+
 async def test_reads_a_contact_in_full_and_keeps_what_is_not_ours() -> None:
     async with books([OK]) as fake:
         actual = await fake.client.contact(ADA)

@@ -15,6 +15,8 @@ import aiohttp
 import orjson
 from aiohttp import web
 
+from stream.http import Still
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -132,10 +134,11 @@ class Door:
         self.admitted: list[tuple[str, bool]] = []
         self.in_flight = 0
         self.shut: Exception | None = None
+        self.still = True
         self.before: Callable[[], Awaitable[None]] | None = None
 
     @asynccontextmanager
-    async def admit(self, operation: str, changes: bool) -> AsyncIterator[None]:
+    async def admit(self, operation: str, changes: bool) -> AsyncIterator[Still]:
         if self.before is not None:
             await self.before()
         if self.shut is not None:
@@ -143,6 +146,6 @@ class Door:
         self.admitted.append((operation, changes))
         self.in_flight += 1
         try:
-            yield
+            yield lambda: self.still
         finally:
             self.in_flight -= 1
