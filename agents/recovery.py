@@ -3,7 +3,8 @@
 A worker that was frozen in the middle of a fold may wake after its partition has a new owner, and its row may land in
 the changelog behind the owner's newer one. Every row says up to which offsets it was folded, and an owner's next row
 never says less than its last: so a row that says less than the one before it is not taken. The next owner writes the
-newer one again, so that it is the last in the changelog too and outlives compaction.
+newer one again, so that it is the last in the changelog too and outlives compaction. Bytes that are no row at all are
+passed over the same way.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Recovery:
         taken: dict[bytes, bytes | None] = {}
         for offset, key, row in records:
             before = taken[key] if key in taken else self.row_of(key)
-            if row is not None and before is not None and is_older(row, before):
+            no_row = row is not None and _folded(row) is None
+            if no_row or (row is not None and before is not None and is_older(row, before)):
                 self._behind.setdefault(key, offset)
             else:
                 taken[key] = row
@@ -55,6 +57,15 @@ class Recovery:
 
 def is_older(row: bytes, than: bytes) -> bool:
     """Whether `row` was folded to less of some topic than the other one."""
-    now: dict[str, int] = orjson.loads(row)["folded"]
-    then: dict[str, int] = orjson.loads(than)["folded"]
+    now, then = _folded(row) or {}, _folded(than) or {}
     return any(now.get(topic, -1) < offset for topic, offset in then.items())
+
+
+def _folded(row: bytes) -> dict[str, int] | None:
+    """Topic -> offset up to which it was folded; None when these bytes are no row."""
+    try:
+        found = orjson.loads(row)
+    except orjson.JSONDecodeError:
+        return None
+    folded = found.get("folded") if isinstance(found, dict) else None
+    return folded if isinstance(folded, dict) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import orjson
+import pytest
 
 from agents.recovery import Recovered, Recovery
 
@@ -59,3 +60,13 @@ def test_the_row_in_the_store_counts_too_and_a_tombstone_is_taken() -> None:
     store.sift((4, b"a", row(events=4)), (5, b"b", None))
     assert store.rows == {b"a": row(events=5), b"b": None}
     assert store.recovery.result() == Recovered(6, (b"a",))
+
+
+@pytest.mark.parametrize(
+    "bytes_", [b"\xff no text", b"", b"null", b"[]", b'{"schema":1}', b'{"folded":7}', b"{" * 20_000]
+)
+def test_bytes_that_are_no_row_are_not_taken_and_the_row_before_them_is_written_again(bytes_: bytes) -> None:
+    store = Taken(kept=row(events=7))
+    store.sift((3, b"kept", bytes_), (4, b"nobody", bytes_))
+    assert store.rows == {b"kept": row(events=7)}
+    assert store.recovery.result().behind == (b"kept", b"nobody")
