@@ -17,7 +17,7 @@ from mode.utils.queues import FlowControlEvent
 
 from agents.echo import Echo
 from agents.enrich import enrich
-from agents.faust_edge import FaustGroup, FaustStore
+from agents.faust_edge import FaustGroup, FaustStore, all_recovered
 from agents.folding import Folding
 from agents.health import Health, Serving
 from agents.heartbeat import watch_heartbeats
@@ -256,7 +256,7 @@ class Worker:
         self._assigned = True
 
     async def _recovered(self, app: Any, /, *_: Any, **__: Any) -> None:
-        if not self._assigned:  # a recovery that ends while the partitions are being given away again
+        if not self._assigned or not all_recovered(app):  # it ends while the partitions are being given away again
             return
         numbers = sorted({tp.partition for tp in app.consumer.assignment() if tp.topic == HR_EVENTS.name})
         self._keep(self._open(numbers))

@@ -101,3 +101,16 @@ class FaustGroup:
         while self.app.rebalancing:  # the flow is resumed when that ends
             await asyncio.sleep(LOOK_AGAIN_S)
         await self.app.consumer.seek_wait({TP(*place): offset for place, offset in positions.items()})
+
+
+def all_recovered(app: faust.App) -> bool:
+    """Whether the recovery that Faust says is complete is that of the present assignment.
+
+    A recovery that ends when the next rebalance has begun is announced too, before Faust looks at its generation: the
+    tables of what was assigned since are still to be recovered then, and a second announcement follows.
+    """
+    tables: Any = app.tables
+    recovery = tables.recovery
+    begins_again: bool = recovery.signal_recovery_start.is_set()
+    of_now: bool = recovery._generation_id == app.consumer_generation_id
+    return of_now and not begins_again
