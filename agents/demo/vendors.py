@@ -16,6 +16,7 @@ from stream.errors import Fatal
 from stream.records import ConnectionId
 from stream.sandbox.bamboohr import BambooHrQuirks, BambooHrSandbox, Company, RateLimit
 from stream.sandbox.zoho import Limits, ZohoSandbox
+from stream.tether import tethered
 
 CONNECTION = ConnectionId("acme")
 CALLS_IN_FLIGHT = 10
@@ -109,7 +110,7 @@ class Vendors:
             "DEMO_REFRESH_TOKEN": self.zoho.credentials.refresh_token,
         }
         command = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "agents.cli", "connection", "add", str(file)),
+            *tethered([sys.executable, "-m", "agents.cli", "connection", "add", str(file)]),
             env={**os.environ, **environment, **secrets},
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
