@@ -16,7 +16,7 @@ from stream.errors import ConnectionFileError, LogUnavailable, SettingsError, Us
 if TYPE_CHECKING:
     from stream.kafka.event_log import EventLog
     from stream.kafka.view import CompactedView
-    from stream.records import Connection
+    from stream.records import Command, Connection
 
 READ_S = 15.0
 """Seconds within which the connections must be read."""
@@ -89,6 +89,9 @@ async def _save(connection: Connection, log: EventLog, view: CompactedView, boot
 
     known, binding = _known(view), Binding.of(connection)
     refuse_conflicts(connection.connection, binding, known.values())
+    before = known.get(connection.connection)
+    if before is None or before.mapping != connection.mapping:
+        await log.append(_mapping_version(connection))
     await log.append(connection)
     await _read(view, bootstrap)
     now_known = _known(view)
@@ -98,6 +101,22 @@ async def _save(connection: Connection, log: EventLog, view: CompactedView, boot
         if connection.connection not in known and now_known.get(connection.connection) == connection:
             await log.delete(connection)  # it was never accepted, so it binds nothing
         raise
+
+
+def _mapping_version(connection: Connection) -> Command:
+    """The mapping in full, for ever: what snapshots and upserts name by its fingerprint alone."""
+    from agents.cli.surroundings import who
+    from stream.codec import canonical, fingerprint
+    from stream.records import Command
+
+    mapping = connection.mapping
+    return Command(
+        connection=connection.connection,
+        command="mapping version",
+        asked_by=who(),
+        arguments={"version": fingerprint(mapping), "mapping": canonical(mapping).decode()},
+        at=connection.saved_at,
+    )
 
 
 async def list_(*, json: bool = False) -> None:

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer
 
 from stream.kafka.embedded import EmbeddedKafka
 from stream.settings import Settings
-from stream.topics import CONNECTIONS
+from stream.topics import COMMANDS, CONNECTIONS, Topic
 from stream.vault import load_vault
 
 SECRETS = ("bamboo-5f1d", "0123456789abcdef0123456789abcdef", "1000.CLIENT", "c11e47-secret", "1000.aa11.bb22")
@@ -101,9 +101,9 @@ def connection_file(folder: Path, id: str, organization: str, mode: str = "live"
     return file
 
 
-async def raw_connections(data: Path) -> list[bytes]:
+async def raw_values(data: Path, topic: Topic) -> list[bytes]:
     consumer = AIOKafkaConsumer(
-        CONNECTIONS.name,
+        topic.name,
         bootstrap_servers=(data / "kafka" / "address").read_text().strip(),
         auto_offset_reset="earliest",
     )
@@ -160,6 +160,10 @@ async def test_a_company_is_connected_changed_listed_and_shown_without_its_secre
         said.append(err)
 
     assert (await rosterbook("connection", "add", connection_file(tmp_path, "zeta", "3"), data=data))[0] == 0
+    versions = [json.loads(value) for value in await raw_values(data, COMMANDS)]
+    assert sorted(one["connection"] for one in versions) == ["acme", "zeta"], "one for each mapping, none for a mode"
+    assert {one["command"] for one in versions} == {"mapping version"}
+    assert json.loads(versions[0]["arguments"]["mapping"])["contact_type"] == "vendor"
     code, out, _ = await rosterbook("connection", "list", "--json", data=data)
     assert [(row["connection"], row["mode"]) for row in json.loads(out)] == [("acme", "preview"), ("zeta", "live")]
     code, out, _ = await rosterbook("connection", "show", "acme", data=data)
@@ -174,7 +178,7 @@ async def test_a_company_is_connected_changed_listed_and_shown_without_its_secre
     assert code == 2
     assert "There is no connection 'nobody'" in err
 
-    records = await raw_connections(data)
+    records = await raw_values(data, CONNECTIONS)
     assert len(records) == 3
     seen = [*said, *(record.decode() for record in records), (data / "logs" / "commands.log").read_text()]
     assert not [secret for secret in SECRETS for text in seen if secret in text]
