@@ -1,0 +1,120 @@
+"""The log read once more, from its beginning, into empty tables: the rows must be the same, and nothing be said anew."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from agents.partition import INPUTS
+from stream.codec import decode
+from stream.errors import RecordRefused
+from stream.records import ContactUpsert
+from stream.settings import Settings
+from stream.topics import CONNECTIONS, CONTACT_UPSERTS, TABLES, changelog_of
+from stream.vault.vault import Vault
+from tests.simulation.broker import Broker, Coordinator, Entry
+from tests.simulation.edges import Disk, Life
+from tests.simulation.loop import SimulatedTime
+from tests.simulation.offices import Violation
+from tests.simulation.vendors import Vendors
+from tests.simulation.worker import Worker
+
+REPLAY_S = 600.0
+
+
+async def replayed(
+    loop: SimulatedTime, was: Broker, settings: Settings, vault: Vault, vendors: Vendors, lives: list[Life]
+) -> list[Violation]:
+    """What differs. The new worker is added to `lives`; its lanes never open."""
+    again = Broker(was.partitions)
+    for topic in (*INPUTS, CONNECTIONS):
+        for partition in range(was.partitions):
+            again.logs[topic.name, partition] = list(was.logs[topic.name, partition])
+    life = Life(loop, "replay", random.Random(0))
+    lives.append(life)
+    disks = {name: Disk() for name in TABLES}
+    failed: list[BaseException] = []
+    worker = Worker(
+        life,
+        again,
+        Coordinator(loop, was.partitions, random.Random(0)),
+        vendors,
+        settings,
+        vault,
+        disks,
+        lambda *_: None,
+        lambda _, error: failed.append(error),
+        lambda *_: None,
+    )
+    worker.lanes.open = _never  # type: ignore[method-assign]
+    worker.start()
+    end = loop.time() + REPLAY_S
+    while not failed and loop.time() < end and not (worker.folding.owned.partitions and worker.idle):
+        await asyncio.sleep(0.5)
+    if failed or not worker.idle:
+        return [Violation("lost", f"a replay does not end: {failed!r}")]
+    life.kill()
+    return [*_rows(was, disks), *_outputs(was, again)]
+
+
+async def _never(_: Any) -> None:
+    return None
+
+
+def _rows(was: Broker, disks: Mapping[str, Disk]) -> list[Violation]:
+    found = []
+    for table in TABLES:
+        for partition in range(was.partitions):
+            before = _meaning(_compacted(was.logs[changelog_of(table), partition]))
+            after = _meaning(disks[table].rows.get(partition, {}))
+            for key in sorted(before.keys() | after.keys()):
+                if before.get(key) != after.get(key):
+                    new, old = after.get(key) or {}, before.get(key) or {}
+                    differ = {name: (old.get(name), new.get(name)) for name in {**old, **new}}
+                    differ = {name: pair for name, pair in differ.items() if pair[0] != pair[1]}
+                    what = f"replay: {table} {key.decode()} was and is {differ}"
+                    found.append(Violation("wrong_states", what))
+    return found
+
+
+def _compacted(log: Sequence[Entry]) -> dict[bytes, bytes]:
+    return {key: row for key, row in dict(log).items() if row is not None}
+
+
+def _meaning(rows: Mapping[bytes, bytes]) -> dict[bytes, dict[str, Any]]:
+    """Rows without what only says which record was folded when."""
+    return {
+        key: {name: value for name, value in orjson.loads(row).items() if name != "folded"}
+        for key, row in rows.items()
+        if not key.startswith(b"\x00")
+    }
+
+
+def _outputs(was: Broker, again: Broker) -> list[Violation]:
+    """Upserts that are said anew; those of the greatest cause may be repeated."""
+    found = []
+    for partition in range(was.partitions):
+        place = (CONTACT_UPSERTS.name, partition)
+        before, after = was.logs[place], again.logs[place]
+        said = [_cause(entry) for entry in before]
+        new = Counter(_cause(entry) for entry in after[len(before) :])
+        found += [
+            Violation("wrong_states", f"replay: an upsert with cause {cause} is said anew")
+            for cause in new
+            if cause != max(said, default=-1)
+        ]
+    return found
+
+
+def _cause(entry: Entry) -> int:
+    try:
+        record = decode(CONTACT_UPSERTS, entry[1])
+    except RecordRefused:
+        return -1
+    assert isinstance(record, ContactUpsert)
+    return record.cause.offset
