@@ -1,8 +1,9 @@
 .DELETE_ON_ERROR:
-.PHONY: setup demo up test check bench lock
+.PHONY: setup demo up test check bench simulate lock
 PYTHON ?= python3
 ROSTERBOOK := .venv/bin/rosterbook
 ARGS ?=
+SEEDING = $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) $(if $(CHANGES),--changes $(CHANGES))
 
 setup: .venv/ready  ## make .venv, fetch and verify the Kafka jars
 
@@ -32,6 +33,9 @@ test: check  ## what CI runs
 
 bench: setup  ## the figures, each against a floor in the same run; results go to tests/bench/results.csv
 	.venv/bin/python -m tests.bench $(ARGS)
+
+simulate: setup  ## every promise in virtual time, a seed after the other; SEEDS=1000 FIRST=1 CHANGES=300 ARGS="--jobs 2"
+	@.venv/bin/python -m tests.simulation $(SEEDING) $(ARGS)
 
 lock:  ## pin every dependency with its hashes
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements.lock

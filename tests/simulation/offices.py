@@ -100,9 +100,9 @@ class Staff:
             found += self._of_person(slot, showing.get(email_key(self._email(slot)), []))
         for contact in contacts:
             who = who_is(contact)
-            if contact.active and who is not None and (who not in self._ids or not self._is_active(who)):
-                if claims[email_key(contact.text_of_primary("email"))] <= 1:
-                    found.append(Violation("wrong_states", f"the contact of P{who}, who left, is active"))
+            left = who is not None and (who not in self._ids or not self._is_active(who))
+            if contact.active and left and claims[email_key(contact.text_of_primary("email"))] <= 1:
+                found.append(Violation("wrong_states", f"the contact of P{who}, who left, is active"))
         names = Counter(who_is(contact) for contact in contacts if contact.active)
         found += [
             Violation("duplicate_contacts", f"P{who} has {names[who]} active contacts")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from stream.quota import QuotaLedger
 from stream.records import AnyRecord, LogPosition
 from stream.zoho.lookup import Lookup
 from tests.simulation.edges import Entry
+from tests.simulation.worker import Inflow
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -106,6 +107,18 @@ def equal_rows_are_not_written_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Rows, "_put", only_what_differs)
 
 
+def ack_before_durable(patch: pytest.MonkeyPatch) -> None:
+    """A record is acked when it is handed out."""
+    events = Inflow.events
+
+    async def acked_at_once(self: Inflow) -> AsyncIterator[Any]:
+        async for event in events(self):
+            await self.ack(event)
+            yield event
+
+    patch.setattr(Inflow, "events", acked_at_once)
+
+
 def acks_before_rows_are_durable(patch: pytest.MonkeyPatch) -> None:
     async def later(self: Rows[Any], partition: int, entries: list[Entry]) -> None:
         own = self._own[partition]
@@ -152,6 +165,7 @@ PROTECTIONS: tuple[Patch, ...] = (
     no_intent,
     rows_before_their_outputs,
     equal_rows_are_not_written_again,
+    ack_before_durable,
     acks_before_rows_are_durable,
     lanes_are_not_fenced,
     lanes_stay_open_on_revocation,

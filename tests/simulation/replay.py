@@ -1,4 +1,4 @@
-"""The log read once more, from its beginning, into empty tables: the rows must be the same, and nothing be said anew."""
+"""The log read again, from its beginning, into empty tables: the rows must be the same, and nothing be said anew."""
 
 from __future__ import annotations
 

@@ -1,17 +1,17 @@
 """What happens in one run: changes in the companies and faults, each an entry with its time, drawn from a seed.
 
-Every entry stands for itself, so that any of them can be left out and the rest still makes sense: that is what shrinking
-does. An entry prints as the Python expression that makes it.
+Every entry stands for itself, so that any of them can be left out and the rest still makes sense: that is what
+shrinking does. An entry prints as the Python expression that makes it.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from tests.simulation.vendors import TROUBLES
+from tests.simulation.vendors import TROUBLES, Trouble
 
 ChangeKind = Literal["edit", "move", "swap", "share", "leave", "rehire", "delete", "unstate"]
 FaultKind = Literal["kill", "wipe", "freeze", "stop", "log", "vendor", "outage", "token", "garbage"]
@@ -89,8 +89,10 @@ class Script:
         return sum(isinstance(entry, Change) for entry in self.entries)
 
 
-def drawn(seed: int, changes: int, faults: Mapping[FaultKind, int] = FAULTS) -> Script:
-    """The script of a seed. faults: kind -> weight; without any nothing goes wrong."""
+def drawn(
+    seed: int, changes: int, faults: Mapping[FaultKind, int] = FAULTS, troubles: Sequence[Trouble] = TROUBLES
+) -> Script:
+    """The script of a seed. faults: kind -> weight; without any nothing goes wrong. troubles: of single calls."""
     chance = random.Random(seed)
     offices, workers = chance.choice((1, 2, 2, 3)), chance.choice((1, 2, 2, 3))
     pace = chance.choice((0.15, 0.4, 1.5)) / offices
@@ -107,7 +109,7 @@ def drawn(seed: int, changes: int, faults: Mapping[FaultKind, int] = FAULTS) -> 
                 entries.append(_change(chance, now, office, kind, slot, other))
                 made += 1
         if chance.random() < share:
-            entries.append(_fault(chance, _picked(chance, faults), now, workers, offices))
+            entries.append(_fault(chance, _picked(chance, faults), now, workers, offices, troubles))
     calm = chance.random() < 0.7
     return Script(seed, offices, workers, chance.choice((30, 100, 100, 300)), calm, tuple(entries))
 
@@ -118,7 +120,9 @@ def _change(chance: random.Random, now: float, office: int, kind: ChangeKind, sl
     return Change(round(now, 3), office, kind, slot, other, round(notice, 3), again and round(again, 3))
 
 
-def _fault(chance: random.Random, kind: FaultKind, now: float, workers: int, offices: int) -> Fault:
+def _fault(
+    chance: random.Random, kind: FaultKind, now: float, workers: int, offices: int, troubles: Sequence[Trouble]
+) -> Fault:
     whom, steps, seconds = chance.randrange(workers), chance.randrange(60), 0.2 + 5 * chance.random() ** 2
     detail = ""
     match kind:
@@ -129,7 +133,7 @@ def _fault(chance: random.Random, kind: FaultKind, now: float, workers: int, off
         case "vendor" | "outage":
             whom = chance.randrange(offices)
             api = chance.choice(("zoho", "zoho", "zoho", "bamboohr", "token"))
-            trouble = chance.choice(TROUBLES) if kind == "vendor" else chance.choice(("429", "503", "unreachable"))
+            trouble = chance.choice(troubles) if kind == "vendor" else chance.choice(("429", "503", "unreachable"))
             steps = chance.choice((1, 1, 2, 4)) if kind == "vendor" else chance.randrange(5, 15)
             detail = f"{api}: {trouble}"
         case "token":
