@@ -1,4 +1,6 @@
-"""The log read again, from its beginning, into empty tables: the rows must be the same, and nothing be said anew."""
+"""The log read again, from its beginning, into empty tables: the rows must be the same, nothing be said anew, and no
+vendor be asked for anything, since nothing is owed.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,9 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
+import aiohttp
 import orjson
 
 from agents.partition import INPUTS
@@ -15,35 +18,48 @@ from stream.codec import decode
 from stream.errors import RecordRefused
 from stream.records import ContactUpsert
 from stream.settings import Settings
-from stream.topics import CONNECTIONS, CONTACT_UPSERTS, TABLES, changelog_of
+from stream.topics import CONNECTIONS, CONTACT_UPSERTS, TABLES, TOKENS, changelog_of
 from stream.vault.vault import Vault
 from tests.simulation.broker import Broker, Coordinator, Entry
 from tests.simulation.edges import Disk, Life
 from tests.simulation.loop import SimulatedTime
 from tests.simulation.offices import Violation
-from tests.simulation.vendors import Vendors
 from tests.simulation.worker import Worker
 
 REPLAY_S = 600.0
+LOOK_S = 5.0
+"""For which it is seen whether lanes that are open stay idle."""
+
+
+class _Asked:
+    """In place of the clients' session: notes that somebody was asked, and answers nobody."""
+
+    def __init__(self) -> None:
+        self.urls: list[str] = []
+
+    def request(self, _method: str, url: str, **_: Any) -> NoReturn:
+        self.urls.append(url)
+        raise aiohttp.ClientError("nobody is there")
 
 
 async def replayed(
-    loop: SimulatedTime, was: Broker, settings: Settings, vault: Vault, vendors: Vendors, lives: list[Life]
+    loop: SimulatedTime, was: Broker, settings: Settings, vault: Vault, lives: list[Life], connections: int
 ) -> list[Violation]:
-    """What differs. The new worker is added to `lives`; its lanes never open."""
+    """What differs. The new worker is added to `lives`. connections: how many there are."""
     again = Broker(was.partitions)
-    for topic in (*INPUTS, CONNECTIONS):
+    for topic in (*INPUTS, CONNECTIONS, TOKENS):
         for partition in range(was.partitions):
             again.logs[topic.name, partition] = list(was.logs[topic.name, partition])
     life = Life(loop, "replay", random.Random(0))
     lives.append(life)
     disks = {name: Disk() for name in TABLES}
     failed: list[BaseException] = []
+    asked = _Asked()
     worker = Worker(
         life,
         again,
         Coordinator(loop, was.partitions, random.Random(0)),
-        vendors,
+        asked,
         settings,
         vault,
         disks,
@@ -51,19 +67,16 @@ async def replayed(
         lambda _, error: failed.append(error),
         lambda *_: None,
     )
-    worker.lanes.open = _never  # type: ignore[method-assign]
     worker.start()
     end = loop.time() + REPLAY_S
-    while not failed and loop.time() < end and not (worker.folding.owned.partitions and worker.idle):
+    while not failed and loop.time() < end and not (len(worker.lanes._served) == connections and worker.idle):
         await asyncio.sleep(0.5)
+    await asyncio.sleep(LOOK_S)
     if failed or not worker.idle:
         return [Violation("lost", f"a replay does not end: {failed!r}")]
     life.kill()
-    return [*_rows(was, disks), *_outputs(was, again)]
-
-
-async def _never(_: Any) -> None:
-    return None
+    calls = [Violation("wrong_states", f"replay: a call that is not owed: {url}") for url in asked.urls]
+    return [*calls, *_rows(was, disks), *_outputs(was, again)]
 
 
 def _rows(was: Broker, disks: Mapping[str, Disk]) -> list[Violation]:

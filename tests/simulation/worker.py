@@ -27,7 +27,6 @@ from stream.topics import CONNECTIONS, TABLES, TOKENS, Topic
 from stream.vault.vault import Vault
 from tests.simulation.broker import Broker, Coordinator, Entry, Place
 from tests.simulation.edges import Disk, Life, MemoryEcho, MemoryLog, MemoryReader, MemoryStore, MemoryView
-from tests.simulation.vendors import Vendors
 
 HEARTBEAT_S = 0.5
 COMMIT_S = 1.0
@@ -179,14 +178,14 @@ class Member:
 
 
 class Worker:
-    """One life of a worker. ended: told when it fails, with why."""
+    """One life of a worker. http: its clients' session. ended: told when it fails, with why."""
 
     def __init__(
         self,
         life: Life,
         broker: Broker,
         coordinator: Coordinator,
-        vendors: Vendors,
+        http: Any,
         settings: Settings,
         vault: Vault,
         disks: Mapping[str, Disk],
@@ -224,7 +223,7 @@ class Worker:
             cast(Any, self.connections),
             cast(Any, tokens),
             vault,
-            cast(Any, vendors.session(life)),
+            http,
             self.fence,
             clock,
             self.fail,

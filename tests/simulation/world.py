@@ -172,7 +172,7 @@ class World:
             life,
             self._broker,
             self._coordinator,
-            self._vendors,
+            self._vendors.session(life),
             SETTINGS,
             _vault(),
             self._disks[number],
@@ -282,7 +282,7 @@ class World:
         for worker in self._workers:
             if worker is not None:
                 worker.life.kill()
-        return await replayed(self._loop, self._broker, SETTINGS, _vault(), self._vendors, self._lives)
+        return await replayed(self._loop, self._broker, SETTINGS, _vault(), self._lives, len(self._staff))
 
     def _digest(self) -> str:
         """Of every byte in the log, but for what is encrypted, which is new each time; and of when it came to rest."""
