@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from stream.topics import TOPICS
@@ -25,13 +25,14 @@ LOOK_S = 0.25
 
 
 class Broker:
-    """The topics. `appended` is called with the place of each batch."""
+    """The topics. appended: told the place of each batch. moved: told topic, offset and records that are committed."""
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
         self.logs: dict[Place, list[Entry]] = defaultdict(list)
         self.committed: dict[Place, int] = {}
         self.appended: list[Callable[[Place], None]] = []
+        self.moved: Callable[[str, int, Sequence[Entry]], None] = lambda topic, first, entries: None
         self.life = 1
         self.topic_ids = {topic.name: f"life-{number:02d}-of-it-{topic.name}" for number, topic in enumerate(TOPICS)}
 
@@ -43,6 +44,14 @@ class Broker:
         for told in list(self.appended):
             told(place)
         return first
+
+    def commit(self, positions: Mapping[Place, int]) -> None:
+        """Records before these positions are not read again."""
+        for place, offset in positions.items():
+            before = self.committed.get(place, 0)
+            if offset > before:
+                self.committed[place] = offset
+                self.moved(place[0], before, self.logs[place][before:offset])
 
     def end(self, place: Place) -> int:
         return len(self.logs[place])

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 
+from stream.core.debt import NOTHING
 from stream.records import AnyRecord, ContactKey, SyncOutcome
+from stream.topics import CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS, OUTCOMES
 from tests.simulation.broker import Entry
 from tests.simulation.loop import SimulatedTime
 from tests.simulation.offices import Violation, version_of, who_is
 from tests.simulation.vendors import Answer, Exchange, Office
 
 MINUTE_S = 60.0
+
+Debt = tuple[int, int, int]
+"""Wanted, settled, parked."""
 
 
 class Watch:
@@ -24,7 +29,10 @@ class Watch:
     def __init__(self, loop: SimulatedTime) -> None:
         self._loop = loop
         self.found: list[Violation] = []
-        self._floors: dict[tuple[str, bytes], tuple[int, int, int]] = {}
+        self._floors: dict[tuple[str, bytes], Debt] = {}
+        """What an owner has seen of each row."""
+        self._known: dict[tuple[str, bytes], Debt] = {}
+        """What is durable of each row, whoever wrote it."""
         self._calls: dict[str, deque[float]] = defaultdict(deque)
         self._attempts: dict[Any, ContactKey] = {}
         self._bound: dict[tuple[str, str], ContactKey] = {}
@@ -36,17 +44,23 @@ class Watch:
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 
-    def rows_written(self, table: str, entries: Sequence[Entry]) -> None:
-        """An owner sees these rows from now on: wanted, settled and parked never fall."""
+    def rows_written(self, table: str, entries: Sequence[Entry], *, by_owner: bool) -> None:
+        """These rows are durable. What an owner sees from now on never falls: wanted, settled and parked."""
+        if table not in ("people", "contacts"):
+            return
         for key, row in entries:
-            if row is None or table not in ("people", "contacts") or key.startswith(b"\x00"):
+            place, floor = (table, key), self._floors.get((table, key))
+            if row is None:
+                if floor is not None and by_owner:
+                    self.violated(f"{table} {key.decode()}: taken away")
                 continue
-            debt = orjson.loads(row)["debt"]
-            now = (debt["wanted"], debt["settled"], debt["parked"])
-            before = self._floors.get((table, key))
-            if before is not None and any(a < b for a, b in zip(now, before, strict=True)):
-                self.violated(f"{table} {key.decode()}: wanted, settled, parked fell from {before} to {now}")
-            self._floors[table, key] = now if before is None else max(now, before)
+            now = _debt_of(row)
+            known = self._known.get(place)
+            self._known[place] = now if known is None else _greatest(now, known)
+            if by_owner:
+                if floor is not None and _is_less(now, floor):
+                    self.violated(f"{table} {key.decode()}: wanted, settled, parked fell from {floor} to {now}")
+                self._floors[place] = now if floor is None else _greatest(now, floor)
 
     def recovered(self, table: str, rows: dict[bytes, bytes], prefixes: Sequence[bytes]) -> None:
         """A new owner has these rows: nothing that an owner saw before is forgotten."""
@@ -55,11 +69,20 @@ class Watch:
                 continue
             if (row := rows.get(key)) is None:
                 self.violated(f"{table} {key.decode()}: forgotten by a new owner")
-                continue
-            debt = orjson.loads(row)["debt"]
-            now = (debt["wanted"], debt["settled"], debt["parked"])
-            if any(a < b for a, b in zip(now, floor, strict=True)):
+            elif _is_less(now := _debt_of(row), floor):
                 self.violated(f"{table} {key.decode()}: recovered as {now}, was {floor}")
+
+    def committed(self, topic: str, first: int, entries: Sequence[Entry]) -> None:
+        """Nobody reads these records again: each debt that they speak of is in a row. first: offset of the first."""
+        for offset, (_, value) in enumerate(entries, first):
+            try:
+                record = orjson.loads(value or b"")
+            except orjson.JSONDecodeError:
+                continue
+            for table, key, wanted, settled in _debts_of(topic, offset, record):
+                known = self._known.get((table, f"{record['connection']}/{key}".encode()))
+                if known is None or known[0] < wanted or max(known[1:]) < settled:
+                    self.violated(f"{table} {key}: {topic} is committed beyond {offset}, which is in no row")
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
@@ -100,3 +123,30 @@ class Watch:
                 what = f"P{who} of {office.connection} went back from V{self._versions[place]} to V{version}"
                 self.found.append(Violation("order_violations", what))
             self._versions[place] = max(version, self._versions.get(place, 0))
+
+
+def _debt_of(row: bytes) -> Debt:
+    debt = orjson.loads(row)["debt"]
+    return debt["wanted"], debt["settled"], debt["parked"]
+
+
+def _greatest(one: Debt, other: Debt) -> Debt:
+    return max(one[0], other[0]), max(one[1], other[1]), max(one[2], other[2])
+
+
+def _is_less(now: Debt, before: Debt) -> bool:
+    return now[0] < before[0] or now[1] < before[1] or now[2] < before[2]
+
+
+def _debts_of(topic: str, offset: int, record: dict[str, Any]) -> Iterator[tuple[str, str, int, int]]:
+    """Table, key, and what its row must have come to: wanted, and settled or parked."""
+    if topic == HR_EVENTS.name:
+        for employee in record["employees"]:
+            yield "people", employee, offset, NOTHING
+    elif topic == EMPLOYEES.name:
+        yield "people", record["employee"], NOTHING, record["through"]
+    elif topic == CONTACT_UPSERTS.name:
+        yield "contacts", record["contact_key"], record["cause"]["offset"], NOTHING
+    elif topic == OUTCOMES.name and record["kind"] == "sync":
+        ends = (record["settles"], record["parks"])
+        yield "contacts", record["contact_key"], NOTHING, max((end for end in ends if end is not None), default=NOTHING)

@@ -172,9 +172,7 @@ class Member:
 
     def _committed(self, name: str, generation: int, wanted: Mapping[Place, int]) -> None:
         if self._coordinator.may_commit(name, generation):
-            for place, offset in wanted.items():
-                if offset > self._broker.committed.get(place, 0):
-                    self._broker.committed[place] = offset
+            self._broker.commit(wanted)
 
 
 class Worker:

@@ -24,6 +24,7 @@ from tests.simulation.edges import Disk, Life
 from tests.simulation.loop import SimulatedTime
 from tests.simulation.offices import Staff, Violation
 from tests.simulation.replay import replayed
+from tests.simulation.rest import violations_at_rest
 from tests.simulation.script import Change, Fault, Script
 from tests.simulation.vendors import BAMBOOHR_PORT, ZOHO_PORT, Vendors
 from tests.simulation.watch import Watch
@@ -69,6 +70,7 @@ class World:
         self._broker = Broker(PARTITIONS)
         self._coordinator = Coordinator(loop, PARTITIONS, self._chance)
         self._watch = Watch(loop)
+        self._broker.moved = self._watch.committed
         self._vendors = Vendors(loop, self._chance)
         self._vendors.sent, self._vendors.handled = self._sent, self._watch.handled
         self._calls = 0
@@ -101,6 +103,7 @@ class World:
             digest = self._digest()
             if not found:
                 found = [violation for staff in self._staff for violation in staff.violations()]
+                found += violations_at_rest(self._broker)
                 found += await self._replay()
             found = [*self._watch.found, *found, *(Violation("invariant_violations", w) for w in self._loop.failures)]
             return Report(self._script, self._faults, tuple(found), self._calls, seconds, digest)
@@ -201,8 +204,7 @@ class World:
         self._begin(number)
 
     def _written(self, worker: Worker, table: str, partition: int, entries: Sequence[Entry]) -> None:
-        if self._coordinator.owners.get(partition) == worker.member.name:
-            self._watch.rows_written(table, entries)
+        self._watch.rows_written(table, entries, by_owner=self._coordinator.owners.get(partition) == worker.member.name)
 
     def _recovered(self, worker: Worker, numbers: Sequence[int]) -> None:
         for number in numbers:
