@@ -7,6 +7,7 @@ is folded, which is the partition of their connection on every topic.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 from agents.recovery import Entry, Recovered
@@ -16,6 +17,9 @@ from stream.telemetry import log
 from stream.topics import changelog_of
 
 logger = log("tables")
+
+ROWS_PARSED = 256
+"""Rows of a table that are not parsed again: the next fold, and the lane twice, look at each soon after a write."""
 
 R = TypeVar("R", bound=Row)
 
@@ -53,6 +57,7 @@ class Rows(Generic[R]):
         self.name = name
         self.changelog = changelog_of(name)
         self._model = model
+        self._parsed = lru_cache(ROWS_PARSED)(model.model_validate_json)
         self._log = log
         self._store = store
         self._own: dict[int, set[int]] = {}
@@ -61,7 +66,7 @@ class Rows(Generic[R]):
     def get(self, partition: int, key: str) -> R | None:
         """The row, None where there is none."""
         value = self.raw(partition, key)
-        return None if value is None else self._model.model_validate_json(value)
+        return None if value is None else self._parsed(value)
 
     def raw(self, partition: int, key: str) -> bytes | None:
         return self._store.get(partition, key.encode())
