@@ -98,6 +98,7 @@ class Folding:
 
         What cannot be decoded is kept as a dead letter. What was folded before is passed over.
         """
+        folded = FOLDED.labels(topic.name)
         async for event in stream.noack().events():  # type: ignore[attr-defined]  # missing in Faust's own type
             message = event.message
             async with self.owned.hold(message.partition) as partition:
@@ -118,7 +119,7 @@ class Folding:
                     yield step
                 partition.folded(topic.name, message.offset)
             await stream.ack(event)
-            FOLDED.labels(topic.name).inc()
+            folded.inc()
 
     async def _step(
         self, partition: Partition, topic: Topic, position: LogPosition, key: bytes | None, value: bytes | None

@@ -115,6 +115,7 @@ class Lane:
             flood=self._policy.flood,
             before=suspended,
         )
+        self._shown = DEBTS.labels(connection, api)
         self._queue = DueQueue()
         self._due_since: dict[str, float] = {}
         self._paying: dict[str, asyncio.Task[None]] = {}
@@ -155,7 +156,7 @@ class Lane:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        DEBTS.labels(self.connection, self.api).set(0)
+        self._shown.set(0)
         self._trouble.show(closed=True)
 
     @property
@@ -203,7 +204,7 @@ class Lane:
             now = self._clock.monotonic()
             self._queue.add(key, row.priority, now, since=self._due_since.setdefault(key, now))
             self._wake.set()
-        DEBTS.labels(self.connection, self.api).set(self.debts)
+        self._shown.set(self.debts)
 
     @asynccontextmanager
     async def admit(self, operation: str, changes: bool) -> AsyncIterator[Still]:
