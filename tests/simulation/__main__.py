@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 
 from tests.simulation.protections import PROTECTIONS
 from tests.simulation.script import Script, drawn
@@ -79,12 +80,12 @@ def _tell_shrunk(result: Result, changes: int) -> None:
 
 def as_python(script: Script) -> str:
     """A program that runs just this script."""
+    settled = "".join(f"    {f.name}={getattr(script, f.name)},\n" for f in fields(script) if f.name != "entries")
     entries = "".join(f"        {entry!r},\n" for entry in script.entries)
     return (
         "from tests.simulation.script import Change, Fault, Script\n"
         "from tests.simulation.world import run\n\n"
-        f"script = Script(\n    seed={script.seed},\n    offices={script.offices},\n    workers={script.workers},\n"
-        f"    quota={script.quota},\n    calm={script.calm},\n    entries=(\n{entries}    ),\n)\n"
+        f"script = Script(\n{settled}    entries=(\n{entries}    ),\n)\n"
         "print(run(script).violations)\n"
     )
 

@@ -84,6 +84,22 @@ class _Numbered(asyncio.Task):  # type: ignore[type-arg]  # not generic at run t
         return self._number
 
 
+class _Handle(asyncio.Handle):
+    """asyncio's own, without what is only of use in its debug mode: hundreds are made for each change."""
+
+    __slots__ = ()
+
+    def __init__(self, loop: Any, callback: Any, args: tuple[Any, ...], context: contextvars.Context) -> None:
+        self._loop = loop
+        self._context = context
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+
+    def __repr__(self) -> str:
+        return f"<{self._callback!r}>"
+
+
 class SimulatedTime(VirtualTime):
     """The loop, and the clock of everybody in it."""
 
@@ -102,6 +118,11 @@ class SimulatedTime(VirtualTime):
 
     def _failed(self, _loop: Any, what: dict[str, Any]) -> None:
         self.failures.append(f"{what.get('message')}: {what.get('exception')!r}")
+
+    def call_soon(self, callback: Any, *args: Any, context: contextvars.Context | None = None) -> asyncio.Handle:
+        handle = _Handle(self, callback, args, context if context is not None else contextvars.copy_context())
+        self._ready.append(handle)  # type: ignore[attr-defined]
+        return handle
 
     def resume(self, handles: tuple[asyncio.Handle, ...]) -> None:
         self._ready.extend(handles)  # type: ignore[attr-defined]
@@ -136,5 +157,10 @@ class SimulatedTime(VirtualTime):
             process = handle._context.get(HERE)
             if process is not None and process.frozen:
                 process.hold(handle)
-            else:
-                handle._run()
+                continue
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self.call_exception_handler({"message": f"Exception in {handle._callback!r}", "exception": error})

@@ -60,17 +60,15 @@ class Inflow:
 
     def look(self) -> None:
         """There may be more."""
-        if self._position is not None and not self._fetching and self._position < self._broker.end(self._place):
+        if self._position is None or self._fetching or len(self._queue) >= BUFFER:
+            return
+        if self._position < self._broker.end(self._place):
             self._fetching = True
             self._life.loop.outside(self._life.travel(), self._fetch)
 
     def _fetch(self) -> None:
         self._fetching = False
         if self._position is None:
-            return
-        if len(self._queue) >= BUFFER:
-            self._fetching = True
-            self._life.loop.outside(0.05, self._fetch)
             return
         log = self._broker.logs[self._place]
         room = BUFFER - len(self._queue)
@@ -92,7 +90,10 @@ class Inflow:
             while not self._queue:
                 self._arrived.clear()
                 await self._arrived.wait()
-            yield self._queue.popleft()
+            event = self._queue.popleft()
+            if len(self._queue) == BUFFER // 2:
+                self.look()
+            yield event
 
     async def ack(self, event: Any) -> None:
         await self._life.step()

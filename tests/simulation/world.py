@@ -104,7 +104,7 @@ class World:
             if not found:
                 found = [violation for staff in self._staff for violation in staff.violations()]
                 found += violations_at_rest(self._broker)
-                found += await self._replay()
+                found += await self._replay() if self._script.replayed else []
             found = [*self._watch.found, *found, *(Violation("invariant_violations", w) for w in self._loop.failures)]
             return Report(self._script, self._faults, tuple(found), self._calls, seconds, digest)
         finally:
