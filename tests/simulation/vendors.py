@@ -226,7 +226,7 @@ class Session:
         url: str,
         *,
         params: Mapping[str, str],
-        data: bytes | None,
+        data: aiohttp.BytesPayload | None,
         headers: Mapping[str, str],
         **_: Any,
     ) -> _Call:
@@ -235,13 +235,30 @@ class Session:
         )
 
 
+class _Wire:
+    """In place of aiohttp's writer: what was handed to it."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    async def write(self, chunk: bytes) -> None:
+        self.written += chunk
+
+
 class _Call:
     def __init__(
-        self, vendors: Vendors, life: Life, method: str, url: URL, headers: Mapping[str, str], body: bytes | None
+        self,
+        vendors: Vendors,
+        life: Life,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: aiohttp.BytesPayload | None,
     ) -> None:
         answer: asyncio.Future[Answer] = vendors.loop.create_future()
         self._vendors = vendors
-        self._exchange = Exchange(life, method, url, headers, body, answer, asyncio.current_task())
+        self._body = body
+        self._exchange = Exchange(life, method, url, headers, None, answer, asyncio.current_task())
 
     async def __aenter__(self) -> Answer:
         exchange, vendors = self._exchange, self._vendors
@@ -251,6 +268,11 @@ class _Call:
             await made
         if exchange.life.over:
             raise asyncio.CancelledError
+        if self._body is not None:
+            await exchange.life.step()
+            wire = _Wire()
+            await self._body.write_with_length(cast(Any, wire), None)
+            exchange.body = wire.written
         vendors.send(exchange)
         answer = await exchange.answer
         await exchange.life.step()
