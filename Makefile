@@ -1,5 +1,5 @@
 .DELETE_ON_ERROR:
-.PHONY: setup demo up test check bench simulate lock
+.PHONY: setup demo up test check bench chaos simulate lock
 PYTHON ?= python3
 ROSTERBOOK := .venv/bin/rosterbook
 ARGS ?=
@@ -33,6 +33,9 @@ test: check  ## what CI runs
 
 bench: setup  ## the figures, each against a floor in the same run; results go to tests/bench/results.csv
 	.venv/bin/python -m tests.bench $(ARGS)
+
+chaos: setup  ## every promise under fire, real processes; SEEDS=20 FIRST=1 CHANGES=500 ARGS="--jobs 2"
+	@.venv/bin/python -m tests.chaos $(SEEDING) $(ARGS)
 
 simulate: setup  ## every promise in virtual time, a seed after the other; SEEDS=1000 FIRST=1 CHANGES=300 ARGS="--jobs 2"
 	@.venv/bin/python -m tests.simulation $(SEEDING) $(ARGS)

@@ -116,6 +116,14 @@ class Faults:
     def clear(self) -> None:
         self._planted.clear()
 
+    def left(self, fault: Fault) -> int:
+        """How many more requests this very fault, which has a number of times, will hit."""
+        return sum((fault.times or 0) - planted.hits for planted in self._planted if planted.fault is fault)
+
+    def lift(self, fault: Fault) -> None:
+        """Spare what it has not hit yet."""
+        self._planted = [planted for planted in self._planted if planted.fault is not fault]
+
     def pending(self) -> list[dict[str, Any]]:
         """What is still planted, with how often it hit so far."""
         return [{**asdict(planted.fault), "hits": planted.hits} for planted in self._planted]

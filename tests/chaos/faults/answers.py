@@ -1,0 +1,75 @@
+"""The vendors answer badly, late, by half or not at all: the sandboxes' own faults, planted for the next calls."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from stream.sandbox.faults import Fault as Planted
+from stream.sandbox.faults import Faults
+from tests.chaos.faults.fault import Fault, Strike
+from tests.chaos.world import World
+
+Api = Literal["bamboohr", "zoho"]
+PATHS: Mapping[Api, str] = {"bamboohr": ".*/employees/", "zoho": "/books/v3/contacts"}
+CALLS = (1, 6)
+"""How many calls it hits."""
+WITHIN_S = 40.0
+"""What has not been hit by then is spared: nothing may be called for a while, as when Kafka is away."""
+SILENT_S = 60.0
+LATE_S = (1.0, 7.0)
+"""Seconds after which it is handled, though the caller gives up after 5: before a lost write is taken for settled."""
+LOOK_AGAIN_S = 0.1
+
+
+def _answers(api: Api, *, calls: tuple[int, int] = CALLS, **words: Any) -> Strike:
+    async def strike(world: World, rng: random.Random) -> str | None:
+        return await _plant(world, rng, api, Planted(path=PATHS[api], times=rng.randint(*calls), **words))
+
+    return strike
+
+
+def _late(api: Api) -> Strike:
+    async def strike(world: World, rng: random.Random) -> str | None:
+        words: dict[str, Any] = {"delay_s": rng.uniform(*LATE_S), "drop": rng.choice((None, "after"))}
+        return await _plant(world, rng, api, Planted(path=PATHS[api], times=rng.randint(*CALLS), **words))
+
+    return strike
+
+
+def _applied_and_dropped(method: str) -> Strike:
+    async def strike(world: World, rng: random.Random) -> str | None:
+        planted = Planted(method=method, path=PATHS["zoho"], times=rng.randint(*CALLS), drop="after")
+        return await _plant(world, rng, "zoho", planted)
+
+    return strike
+
+
+async def _plant(world: World, rng: random.Random, api: Api, planted: Planted) -> str | None:
+    """Until it has hit as often as it should, or nothing more comes its way."""
+    office = world.office
+    faults: Faults = office.zoho.faults if api == "zoho" else office.bamboohr.faults
+    faults.plant(planted)
+    until = asyncio.get_running_loop().time() + WITHIN_S
+    while (left := faults.left(planted)) and asyncio.get_running_loop().time() < until:
+        await asyncio.sleep(LOOK_AGAIN_S)
+    faults.lift(planted)
+    hits = (planted.times or 0) - left
+    return f"{hits} calls" if hits else None
+
+
+FAULTS = (
+    *(
+        Fault(f"{api} answers {status}", _answers(api, status=status, retry_after=retry_after))
+        for api in PATHS
+        for status, retry_after in ((429, 2), (500, None), (503, 1))
+    ),
+    *(Fault(f"{api} answers 401", _answers(api, calls=(1, 1), status=401)) for api in PATHS),
+    *(Fault(f"{api} answers by half", _answers(api, body="half")) for api in PATHS),
+    *(Fault(f"{api} resets", _answers(api, drop="before")) for api in PATHS),
+    *(Fault(f"{api} is late", _late(api)) for api in PATHS),
+    *(Fault(f"{api} is silent for a minute", _answers(api, hold_s=SILENT_S)) for api in PATHS),
+    *(Fault(f"applied and dropped {method}", _applied_and_dropped(method)) for method in ("POST", "PUT")),
+)

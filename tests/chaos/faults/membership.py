@@ -1,0 +1,62 @@
+"""A worker joins, and leaves again; another loses its local tables while it is down."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+
+from tests.chaos.faults.fault import Fault, a_worker
+from tests.chaos.world import World
+from tests.e2e.waiting import until
+
+STAYS_S = (6.0, 15.0)
+DOWN_S = (0.0, 10.0)
+EMPTY_S = 60.0
+
+
+async def join_and_leave(world: World, rng: random.Random) -> str:
+    async with world.membership:
+        spare, seconds = world.spare, rng.uniform(*STAYS_S)
+        await spare.start()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            await spare.down(rng.choice((signal.SIGTERM, signal.SIGKILL)))
+        return f"{spare.name}, {seconds:.1f} s"
+
+
+async def lose_state(world: World, rng: random.Random) -> str:
+    async with world.membership:
+        member, seconds = await a_worker(world, rng), rng.uniform(*DOWN_S)
+        await member.down(rng.choice((signal.SIGTERM, signal.SIGKILL)))
+        try:
+            member.forget_state()
+            await asyncio.sleep(seconds)
+        finally:
+            await member.start()
+        return f"{member.name}, {seconds:.1f} s down"
+
+
+async def rebuild(world: World, rng: random.Random) -> str:
+    """Every table is made anew from the log: what was done once must not be done again."""
+    async with world.membership:
+        members = world.workers[:-1]
+        await asyncio.gather(*(member.down(signal.SIGTERM) for member in members))
+        try:
+            await until("the group is empty", world.sight.group_is_empty, EMPTY_S)
+            async with world.cluster.one_at_a_time:  # so that no broker is away meanwhile
+                await world.sight.rewind()
+            for member in members:
+                member.forget_state()
+        finally:
+            for member in members:
+                await member.start()
+        return f"{len(members)} workers"
+
+
+FAULTS = (
+    Fault("join and leave", join_and_leave),
+    Fault("state deleted", lose_state),
+    Fault("tables rebuilt", rebuild),
+)

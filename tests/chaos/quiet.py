@@ -1,0 +1,14 @@
+"""What the sandboxes and Kafka's client log in the run's own process is only said when it is an error of ours."""
+
+from __future__ import annotations
+
+import logging
+
+import structlog
+
+
+def quiet() -> None:
+    """Brokers come and go here: what a client says about that is no news."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
