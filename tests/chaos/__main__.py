@@ -40,7 +40,9 @@ def total(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-async def play(seeds: Sequence[int], changes: int, kinds: Sequence[str], without: Sequence[str]) -> list[Result]:
+async def play(
+    seeds: Sequence[int], changes: int, kinds: Sequence[str] = (), without: Sequence[str] = (), *, keep: bool = False
+) -> list[Result]:
     results = []
     for seed in seeds:
         folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
@@ -51,7 +53,7 @@ async def play(seeds: Sequence[int], changes: int, kinds: Sequence[str], without
         except Exception as error:  # the other seeds are still worth running, and this one has failed
             traceback.print_exception(error)
             run.result.verdict.lost.append("the run did not come to its end")
-        if run.result.troubles:
+        if run.result.troubles or keep:
             print(f"[seed {seed}] kept: {folder}", file=sys.stderr)
         else:
             shutil.rmtree(folder)
@@ -65,10 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--changes", type=int, default=200, help="in each")
     parser.add_argument("--fault", action="append", default=[], choices=sorted(KINDS), help="these instead of any")
     parser.add_argument("--without", action="append", default=[], help="a protection that is switched off")
+    parser.add_argument("--keep", action="store_true", help="the folder of a seed that ended well too")
     told = parser.parse_args(arguments)
     quiet()
     seeds = range(told.first, told.first + told.seeds)
-    figures = total(asyncio.run(play(seeds, told.changes, told.fault, told.without)))
+    figures = total(asyncio.run(play(seeds, told.changes, told.fault, told.without, keep=told.keep)))
     print(json.dumps(figures), flush=True)
     return int(any(figures[name] for name in ("lost", "duplicate_contacts", "wrong_states", "order_violations")))
 
