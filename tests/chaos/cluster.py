@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
+import signal
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from aiokafka.client import AIOKafkaClient
@@ -27,6 +29,7 @@ from tests.e2e.waiting import until
 PORTS = range(12_000, 30_000)
 """Below the ports from which connections go out: a broker that is away for a moment finds its port free."""
 READY_S = 60.0
+ENDS_S = 15.0
 
 
 def quiet_port() -> int:
@@ -89,11 +92,22 @@ class Broker:
         }
         return "".join(f"{key}={','.join(values)}\n" for key, values in entries.items())
 
-    async def kill(self) -> None:
-        """As a power cut of its process would: SIGKILL."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-        if self._process is not None:
+    def send(self, number: signal.Signals) -> None:
+        """A signal, if it lives."""
+        if self.runs and self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    async def end(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End it; one that was told to and takes too long is killed, as a service manager does."""
+        if self._process is None:
+            return
+        self.send(number)
+        try:
+            async with asyncio.timeout(ENDS_S):
+                await self._process.wait()
+        except TimeoutError:
+            self.send(signal.SIGKILL)
             await self._process.wait()
 
     async def answers(self) -> bool:
@@ -161,5 +175,5 @@ class Cluster:
             await until(f"broker {broker.config.node_id} answers", broker.answers, READY_S)
 
     async def stop(self) -> None:
-        await asyncio.gather(*(broker.kill() for broker in self.brokers))
+        await asyncio.gather(*(broker.end() for broker in self.brokers))
         await asyncio.gather(*(path.stop() for broker in self.brokers for path in broker.paths.values()))

@@ -129,9 +129,9 @@ class Sight:
         The group must be empty. Raises KafkaError.
         """
         for table in TABLES:
-            changelog = TopicPartition(changelog_of(table), self._partition)
-            for key in {message.key for message in await self._messages(changelog)}:
-                await self._send(changelog, key, None)
+            changelog = changelog_of(table)
+            for key in await self.keys(changelog):
+                await self._send(TopicPartition(changelog, self._partition), key, None)
         consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, group_id=APP, enable_auto_commit=False)
         await consumer.start()
         try:
@@ -141,9 +141,13 @@ class Sight:
         finally:
             await consumer.stop()
 
-    async def put(self, topic: Topic, key: bytes, value: bytes) -> RecordMetadata:
+    async def keys(self, topic: str) -> list[bytes]:
+        """All that occur, in order."""
+        return sorted({message.key for message in await self._messages(TopicPartition(topic, self._partition))})
+
+    async def put(self, topic: str, key: bytes, value: bytes) -> RecordMetadata:
         """Write what no process of ours would write. Raises KafkaError."""
-        return await self._send(TopicPartition(topic.name, self._partition), key, value)
+        return await self._send(TopicPartition(topic, self._partition), key, value)
 
     async def _send(self, to: TopicPartition, key: bytes, value: bytes | None) -> RecordMetadata:
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", request_timeout_ms=10_000)

@@ -18,7 +18,9 @@ CALLS = (1, 6)
 """How many calls it hits."""
 WITHIN_S = 40.0
 """What has not been hit by then is spared: nothing may be called for a while, as when Kafka is away."""
+ALL = 1_000_000
 SILENT_S = 60.0
+"""So long every call is held: longer than the time in which a lost write settles."""
 LATE_S = (1.0, 7.0)
 """Seconds after which it is handled, though the caller gives up after 5: before a lost write is taken for settled."""
 LOOK_AGAIN_S = 0.1
@@ -26,7 +28,7 @@ LOOK_AGAIN_S = 0.1
 
 def _answers(api: Api, *, calls: tuple[int, int] = CALLS, **words: Any) -> Strike:
     async def strike(world: World, rng: random.Random) -> str | None:
-        return await _plant(world, rng, api, Planted(path=PATHS[api], times=rng.randint(*calls), **words))
+        return await _plant(world, api, Planted(path=PATHS[api], times=rng.randint(*calls), **words))
 
     return strike
 
@@ -34,7 +36,17 @@ def _answers(api: Api, *, calls: tuple[int, int] = CALLS, **words: Any) -> Strik
 def _late(api: Api) -> Strike:
     async def strike(world: World, rng: random.Random) -> str | None:
         words: dict[str, Any] = {"delay_s": rng.uniform(*LATE_S), "drop": rng.choice((None, "after"))}
-        return await _plant(world, rng, api, Planted(path=PATHS[api], times=rng.randint(*CALLS), **words))
+        return await _plant(world, api, Planted(path=PATHS[api], times=rng.randint(*CALLS), **words))
+
+    return strike
+
+
+def _silent(api: Api) -> Strike:
+    """What comes meanwhile is handled, and nobody hears of it."""
+
+    async def strike(world: World, rng: random.Random) -> str | None:
+        planted = Planted(path=PATHS[api], times=ALL, hold_s=SILENT_S)
+        return await _plant(world, api, planted, within=SILENT_S)
 
     return strike
 
@@ -42,17 +54,17 @@ def _late(api: Api) -> Strike:
 def _applied_and_dropped(method: str) -> Strike:
     async def strike(world: World, rng: random.Random) -> str | None:
         planted = Planted(method=method, path=PATHS["zoho"], times=rng.randint(*CALLS), drop="after")
-        return await _plant(world, rng, "zoho", planted)
+        return await _plant(world, "zoho", planted)
 
     return strike
 
 
-async def _plant(world: World, rng: random.Random, api: Api, planted: Planted) -> str | None:
-    """Until it has hit as often as it should, or nothing more comes its way."""
+async def _plant(world: World, api: Api, planted: Planted, *, within: float = WITHIN_S) -> str | None:
+    """Until it has hit as often as it should, or the time is over. within: seconds."""
     office = world.office
     faults: Faults = office.zoho.faults if api == "zoho" else office.bamboohr.faults
     faults.plant(planted)
-    until = asyncio.get_running_loop().time() + WITHIN_S
+    until = asyncio.get_running_loop().time() + within
     while (left := faults.left(planted)) and asyncio.get_running_loop().time() < until:
         await asyncio.sleep(LOOK_AGAIN_S)
     faults.lift(planted)
@@ -70,6 +82,6 @@ FAULTS = (
     *(Fault(f"{api} answers by half", _answers(api, body="half")) for api in PATHS),
     *(Fault(f"{api} resets", _answers(api, drop="before")) for api in PATHS),
     *(Fault(f"{api} is late", _late(api)) for api in PATHS),
-    *(Fault(f"{api} is silent for a minute", _answers(api, hold_s=SILENT_S)) for api in PATHS),
+    *(Fault(f"{api} is silent for a minute", _silent(api)) for api in PATHS),
     *(Fault(f"applied and dropped {method}", _applied_and_dropped(method)) for method in ("POST", "PUT")),
 )

@@ -48,7 +48,7 @@ async def changes_without_kafka(world: World, rng: random.Random) -> str:
     async with world.cluster.one_at_a_time:
         away = rng.uniform(*AWAY_S)
         brokers = world.cluster.brokers
-        await asyncio.gather(*(broker.kill() for broker in brokers))
+        await asyncio.gather(*(broker.end() for broker in brokers))
         try:
             before = world.life.changes
             while world.life.changes < before + BURST:

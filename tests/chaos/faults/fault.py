@@ -13,6 +13,11 @@ Strike = Callable[[World, random.Random], Awaitable[str | None]]
 """Does it, and returns what exactly was done, once it is over; None when there was nothing to do it to."""
 
 
+FROZEN_S = 20.0
+"""For so long a process that is frozen stays so."""
+OF_OWNER = 0.7
+
+
 @dataclass(frozen=True)
 class Fault:
     """brokers: the fewest that it needs."""
@@ -30,6 +35,3 @@ async def a_worker(world: World, rng: random.Random) -> Member:
 
 def a_gateway(world: World, rng: random.Random) -> Member:
     return rng.choice(world.gateways)
-
-
-OF_OWNER = 0.7

@@ -6,11 +6,9 @@ import asyncio
 import random
 import signal
 
-from tests.chaos.faults.fault import Fault, Strike, a_gateway, a_worker
+from tests.chaos.faults.fault import FROZEN_S, Fault, Strike, a_gateway, a_worker
 from tests.chaos.member import Kind, Member
 from tests.chaos.world import World
-
-FROZEN_S = 20.0
 
 
 async def _victim(kind: Kind, world: World, rng: random.Random) -> Member:

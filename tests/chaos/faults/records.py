@@ -1,19 +1,15 @@
-"""Bytes that no version of the product wrote are put into every topic that it reads."""
+"""Bytes that no version of the product wrote are put into every topic, the changelogs of its tables included."""
 
 from __future__ import annotations
 
 import random
 
-from aiokafka.errors import KafkaError
-
-from stream.topics import COMMANDS, CONNECTIONS, CONTACT_UPSERTS, DEAD_LETTERS, EMPLOYEES, HR_EVENTS, OUTCOMES, TOKENS
+from stream.topics import TABLES, TOPICS, changelog_of
 from tests.chaos.faults.fault import Fault
+from tests.chaos.sight import INPUTS
 from tests.chaos.world import World
 
-KEYED_BY_CONNECTION = (HR_EVENTS, EMPLOYEES, CONTACT_UPSERTS, OUTCOMES, DEAD_LETTERS, COMMANDS)
-FOLDED = (HR_EVENTS, EMPLOYEES, CONTACT_UPSERTS, OUTCOMES)
-"""Where each of them must be found as a dead letter in the end."""
-COMPACTED = (CONNECTIONS, TOKENS)
+READ_BY_AGENTS = {topic.name for topic in INPUTS}
 NO_RECORDS = (
     b"",
     b"\xff\x00\xfe no text at all",
@@ -26,19 +22,19 @@ NO_RECORDS = (
 )
 
 
-async def undecodable(world: World, rng: random.Random) -> str | None:
-    """In a compacted topic under a key of nobody's: a record there takes the place of the one before."""
-    kept = 0
-    for topic in (*KEYED_BY_CONNECTION, *COMPACTED):
-        key = b"nobody|settings" if topic in COMPACTED else world.office.connection.encode()
-        try:
+async def undecodable(world: World, rng: random.Random) -> str:
+    """In a compacted topic under a key of nobody's, since a record there takes the place of the one before; in the
+    changelog of a table under any key that it has. What the agents read must be found as a dead letter in the end.
+    """
+    keys = {t.name: b"nobody|settings" if t.compacted else world.office.connection.encode() for t in TOPICS}
+    async with world.cluster.one_at_a_time:  # so that no broker is away meanwhile
+        for changelog in map(changelog_of, TABLES):
+            keys[changelog] = rng.choice(await world.sight.keys(changelog) or [b"nobody/1"])
+        for topic, key in keys.items():
             put = await world.sight.put(topic, key, rng.choice(NO_RECORDS))
-        except KafkaError:
-            continue
-        kept += 1
-        if topic in FOLDED:
-            world.undecodable.add((put.topic, put.offset))
-    return f"into {kept} topics" if kept else None
+            if topic in READ_BY_AGENTS:
+                world.undecodable.add((put.topic, put.offset))
+    return f"into {len(keys)} topics"
 
 
 FAULTS = (Fault("undecodable bytes", undecodable),)
