@@ -12,7 +12,6 @@ import json
 import shutil
 import sys
 import tempfile
-import traceback
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,12 +46,7 @@ async def play(
     for seed in seeds:
         folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
         run = Run(folder, seed, Shape.drawn(seed, without), changes, kinds)
-        results.append(run.result)
-        try:
-            await run.go()
-        except Exception as error:  # the other seeds are still worth running, and this one has failed
-            traceback.print_exception(error)
-            run.result.verdict.lost.append("the run did not come to its end")
+        results.append(await run.go())
         if run.result.troubles or keep:
             print(f"[seed {seed}] kept: {folder}", file=sys.stderr)
         else:

@@ -92,10 +92,10 @@ class Member:
             await asyncio.sleep(START_AGAIN_S)
             await self._spawn()
 
-    def send(self, number: signal.Signals) -> None:
-        """A signal, if it lives. What it does about it is not counted as an end of its own."""
+    def send(self, number: int) -> None:
+        """A signal, if it lives. If it ends by that, as one that has only begun may, it is no end of its own."""
         if self.runs and self._process is not None:
-            self._asked_to_end = self._asked_to_end or number in (signal.SIGKILL, signal.SIGTERM)
+            self._asked_to_end = self._asked_to_end or number not in (signal.SIGSTOP, signal.SIGCONT)
             with suppress(ProcessLookupError):
                 self._process.send_signal(number)
 

@@ -1,4 +1,5 @@
-"""A process of the product as the runs start it: it waits less long, and its clock may be off, or a protection missing.
+"""A process of the product as the runs start it: it waits less long, its writes can be late, its clock may be off, or a
+protection missing.
 
     python -m tests.chaos.process [--skew SECONDS] [--without PROTECTION]... worker|gateway
 
@@ -8,16 +9,26 @@ Everything is patched from here; the product knows nothing of it.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import signal
 import sys
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from agents.cli import run
 from stream.clock import SystemClock
+from stream.kafka.event_log import EventLog
 from stream.lane import Lane, LanePolicy
 
 PATIENCE_S = 4.0
+LATE_S = 3.0
+"""Writes that begin within so long after the signal go out so much later."""
+LATE_APPENDS, LATE_ROWS = int(signal.SIGRTMIN), int(signal.SIGRTMIN) + 1
+"""Signals upon which records, or rows of tables, go out late: so that a process can be harmed in the middle of it."""
+WRITES = {LATE_APPENDS: ("append", "append_all"), LATE_ROWS: ("put",)}
 
 
 def skew_clock(seconds: float) -> None:
@@ -44,6 +55,27 @@ def hurry() -> None:
     Lane.__init__ = hurried  # type: ignore[method-assign]
 
 
+def be_late_when_told() -> None:
+    """Upon a signal, writes to the log wait before they begin."""
+    until = dict.fromkeys(WRITES, 0.0)
+
+    def late(number: int, write: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def written(*arguments: Any, **named: Any) -> Any:
+            if time.monotonic() < until[number]:
+                await asyncio.sleep(LATE_S)
+            return await write(*arguments, **named)
+
+        return written
+
+    def told(number: int, _: object) -> None:
+        until[number] = time.monotonic() + LATE_S
+
+    for number, names in WRITES.items():
+        for name in names:
+            setattr(EventLog, name, late(number, getattr(EventLog, name)))
+        signal.signal(number, told)
+
+
 def _take_away(names: list[str]) -> None:
     import pytest
 
@@ -61,6 +93,7 @@ def main() -> int:
     parser.add_argument("command", choices=("worker", "gateway"))
     told = parser.parse_args()
     hurry()
+    be_late_when_told()
     if told.skew:
         skew_clock(told.skew)
     if told.without:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -72,6 +73,15 @@ class Run:
         print(f"[seed {self.result.seed} {self.world.seconds():6.1f} s] {text}", file=sys.stderr, flush=True)
 
     async def go(self) -> Result:
+        """What came of it. A run that breaks off has not shown that nothing is lost, and says so."""
+        try:
+            await self._go()
+        except Exception as error:
+            traceback.print_exception(error)
+            self.result.verdict.lost.append(f"the run broke off: {type(error).__name__}")
+        return self.result
+
+    async def _go(self) -> None:
         world, result = self.world, self.result
         stall = Stall(world)
         self.say(f"{world.shape}, {self._changes} changes, {len(self._plan)} faults in {world.folder}")
@@ -89,7 +99,6 @@ class Run:
         finally:
             await stall.stop()
             await world.stop()
-        return result
 
     async def _under_fire(self) -> None:
         async with asyncio.TaskGroup() as tasks:

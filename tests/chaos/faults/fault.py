@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ Strike = Callable[[World, random.Random], Awaitable[str | None]]
 FROZEN_S = 20.0
 """For so long a process that is frozen stays so."""
 OF_OWNER = 0.7
+UNDER_WAY_S = (0.5, 2.5)
+"""Less than a write is late."""
 
 
 @dataclass(frozen=True)
@@ -35,3 +38,10 @@ async def a_worker(world: World, rng: random.Random) -> Member:
 
 def a_gateway(world: World, rng: random.Random) -> Member:
     return rng.choice(world.gateways)
+
+
+async def begin_writing(member: Member, amid: int | None, rng: random.Random) -> None:
+    """Return when a write of that sort is under way, if any is to be done. amid: a signal of `tests/chaos/process.py`."""
+    if amid is not None:
+        member.send(amid)
+        await asyncio.sleep(rng.uniform(*UNDER_WAY_S))

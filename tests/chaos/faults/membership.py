@@ -6,7 +6,8 @@ import asyncio
 import random
 import signal
 
-from tests.chaos.faults.fault import Fault, a_worker
+from tests.chaos.faults.fault import Fault, Strike, a_worker, begin_writing
+from tests.chaos.process import LATE_ROWS
 from tests.chaos.world import World
 from tests.e2e.waiting import until
 
@@ -26,16 +27,22 @@ async def join_and_leave(world: World, rng: random.Random) -> str:
         return f"{spare.name}, {seconds:.1f} s"
 
 
-async def lose_state(world: World, rng: random.Random) -> str:
-    async with world.membership:
-        member, seconds = await a_worker(world, rng), rng.uniform(*DOWN_S)
-        await member.down(rng.choice((signal.SIGTERM, signal.SIGKILL)))
-        try:
-            member.forget_state()
-            await asyncio.sleep(seconds)
-        finally:
-            await member.start()
-        return f"{member.name}, {seconds:.1f} s down"
+def _state_lost(amid: int | None = None) -> Strike:
+    """amid: makes writes of that sort late first, so that one is under way when the machine and its disk are lost."""
+
+    async def strike(world: World, rng: random.Random) -> str:
+        async with world.membership:
+            member, seconds = await a_worker(world, rng), rng.uniform(*DOWN_S)
+            await begin_writing(member, amid, rng)
+            await member.down(signal.SIGKILL if amid else rng.choice((signal.SIGTERM, signal.SIGKILL)))
+            try:
+                member.forget_state()
+                await asyncio.sleep(seconds)
+            finally:
+                await member.start()
+            return f"{member.name}, {seconds:.1f} s down"
+
+    return strike
 
 
 async def rebuild(world: World, rng: random.Random) -> str:
@@ -57,6 +64,7 @@ async def rebuild(world: World, rng: random.Random) -> str:
 
 FAULTS = (
     Fault("join and leave", join_and_leave),
-    Fault("state deleted", lose_state),
+    Fault("state deleted", _state_lost()),
+    Fault("state deleted amid a row", _state_lost(LATE_ROWS)),
     Fault("tables rebuilt", rebuild),
 )
