@@ -41,7 +41,7 @@ def a_gateway(world: World, rng: random.Random) -> Member:
 
 
 async def begin_writing(member: Member, amid: int | None, rng: random.Random) -> None:
-    """Return when a write of that sort is under way, if any is to be done. amid: a signal of `tests/chaos/process.py`."""
+    """Return when a write of that sort is under way, if there is any. amid: a signal of `tests/chaos/process.py`."""
     if amid is not None:
         member.send(amid)
         await asyncio.sleep(rng.uniform(*UNDER_WAY_S))
