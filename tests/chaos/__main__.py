@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --seeds 20 --first 1 --changes 500`: every promise under fire, one seed after the other.
+"""`python -m tests.chaos --seeds 20 --first 1 --changes 500`: every promise under fire, seed after seed.
 
 What happens is told on standard error; the last line on standard output is one JSON object over all seeds. Exit code 1
 when something was lost, doubled, wrong or out of order. The folder of a seed that failed is kept.
@@ -39,19 +39,21 @@ def total(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-async def play(
-    seeds: Sequence[int], changes: int, kinds: Sequence[str] = (), without: Sequence[str] = (), *, keep: bool = False
-) -> list[Result]:
-    results = []
-    for seed in seeds:
-        folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
-        run = Run(folder, seed, Shape.drawn(seed, without), changes, kinds)
-        results.append(await run.go())
-        if run.result.troubles or keep:
-            print(f"[seed {seed}] kept: {folder}", file=sys.stderr)
-        else:
-            shutil.rmtree(folder)
-    return results
+async def play(seeds: Sequence[int], told: argparse.Namespace) -> list[Result]:
+    """As many at a time as `told.jobs` says; they have nothing in common."""
+    slots = asyncio.Semaphore(told.jobs)
+
+    async def one(seed: int) -> Result:
+        async with slots:
+            folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
+            result = await Run(folder, seed, Shape.drawn(seed, told.without), told.changes, told.fault).go()
+            if result.troubles or told.keep:
+                print(f"[seed {seed}] kept: {folder}", file=sys.stderr)
+            else:
+                shutil.rmtree(folder)
+            return result
+
+    return await asyncio.gather(*map(one, seeds))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,11 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--changes", type=int, default=200, help="in each")
     parser.add_argument("--fault", action="append", default=[], choices=sorted(KINDS), help="these instead of any")
     parser.add_argument("--without", action="append", default=[], help="a protection that is switched off")
+    parser.add_argument("--jobs", type=int, default=1, help="seeds at a time")
     parser.add_argument("--keep", action="store_true", help="the folder of a seed that ended well too")
     told = parser.parse_args(arguments)
     quiet()
     seeds = range(told.first, told.first + told.seeds)
-    figures = total(asyncio.run(play(seeds, told.changes, told.fault, told.without, keep=told.keep)))
+    figures = total(asyncio.run(play(seeds, told)))
     print(json.dumps(figures), flush=True)
     return int(any(figures[name] for name in ("lost", "duplicate_contacts", "wrong_states", "order_violations")))
 

@@ -20,9 +20,9 @@ from tests.chaos.stall import Stall
 from tests.chaos.witness import order_violations
 from tests.chaos.world import Shape, World
 
-CHANGE_EVERY_S = 0.3
+CHANGE_EVERY_S = 0.2
 SHORTEST_S = 20.0
-FAULT_EVERY_S = 5.0
+FAULT_EVERY_S = 4.0
 HEALED_S = 180.0
 """Within these nothing may be owed any more, once the last fault is over."""
 CALM_LOOKS = 3

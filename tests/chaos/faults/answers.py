@@ -20,7 +20,8 @@ WITHIN_S = 40.0
 """What has not been hit by then is spared: nothing may be called for a while, as when Kafka is away."""
 ALL = 1_000_000
 SILENT_S = 60.0
-"""So long every call is held: longer than the time in which a lost write settles."""
+HELD_S = 15.0
+"""So long each call is held: longer than its caller waits, and than a lost write takes to settle."""
 LATE_S = (1.0, 7.0)
 """Seconds after which it is handled, though the caller gives up after 5: before a lost write is taken for settled."""
 LOOK_AGAIN_S = 0.1
@@ -45,7 +46,7 @@ def _silent(api: Api) -> Strike:
     """What comes meanwhile is handled, and nobody hears of it."""
 
     async def strike(world: World, rng: random.Random) -> str | None:
-        planted = Planted(path=PATHS[api], times=ALL, hold_s=SILENT_S)
+        planted = Planted(path=PATHS[api], times=ALL, hold_s=HELD_S)
         return await _plant(world, api, planted, within=SILENT_S)
 
     return strike
