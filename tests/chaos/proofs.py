@@ -6,6 +6,7 @@ with all protections must end well. A line for each is printed on standard outpu
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import shutil
 import sys
@@ -20,6 +21,9 @@ from tests.chaos.world import Shape
 
 TRIES = 4
 """Seeds that are tried: what goes wrong without a protection goes wrong only sometimes."""
+
+SHOWN = 4
+"""Of what is reported, so much is told."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,8 @@ async def play(name: str, seed: int, *, without: bool) -> Result:
     proof = PROOFS[name]
     folder = Path(tempfile.mkdtemp(prefix=f"proof-{name}-"))
     shape = Shape(workers=proof.workers, without=(name,) if without else ())
-    run = Run(folder, seed, shape, proof.changes, proof.faults, proof.seconds)
     try:
-        return await run.go()
+        return await Run(folder, seed, shape, proof.changes, proof.faults, proof.seconds).go()
     finally:
         shutil.rmtree(folder)
 
@@ -68,23 +71,38 @@ async def missed(name: str) -> Result | None:
     return None
 
 
-async def prove(names: Sequence[str]) -> int:
-    failed = 0
-    for name in names:
-        result = await missed(name)
-        if result is None:
-            failed += 1
-            print(f"{name}: {TRIES} seeds ended well without it", flush=True)
-            continue
-        sound = await play(name, result.seed, without=False)
-        failed += bool(sound.troubles)
-        with_it = "; ".join(sound.troubles) or "nothing"
-        print(
-            f"{name}: seed {result.seed} without it: {'; '.join(result.troubles[:4])}; with it: {with_it}", flush=True
-        )
-    return int(failed > 0)
+async def prove(name: str) -> bool:
+    """Whether the suite reports what goes wrong without the protection, and nothing with it; says so."""
+    result = await missed(name)
+    if result is None:
+        print(f"{name}: {TRIES} seeds ended well without it", flush=True)
+        return False
+    sound = await play(name, result.seed, without=False)
+    found, with_it = "; ".join(result.troubles[:SHOWN]), "; ".join(sound.troubles) or "nothing"
+    print(f"{name}: seed {result.seed}: without it {len(result.troubles)}: {found}; with it: {with_it}", flush=True)
+    return not sound.troubles
+
+
+async def prove_all(names: Sequence[str], jobs: int) -> bool:
+    slots = asyncio.Semaphore(jobs)
+
+    async def one(name: str) -> bool:
+        async with slots:
+            return await prove(name)
+
+    return all(await asyncio.gather(*map(one, names)))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.proofs", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "name", nargs="*", choices=[*PROOFS, []], help="of a protection; all of them when none is named"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="protections at a time")
+    told = parser.parse_args()
+    quiet()
+    return int(not asyncio.run(prove_all(told.name or list(PROOFS), told.jobs)))
 
 
 if __name__ == "__main__":
-    quiet()
-    sys.exit(asyncio.run(prove(sys.argv[1:] or list(PROOFS))))
+    sys.exit(main())

@@ -14,15 +14,16 @@ from tests.chaos.run import Run
 from tests.chaos.world import Shape
 
 KINDS = (
-    "freeze worker",
-    "restart broker",
-    "cut from Kafka",
     "applied and dropped POST",
     "zoho answers 503",
+    "freeze worker amid an append",
+    "kill broker",
+    "cut from Kafka",
     "deliveries in disorder",
     "undecodable bytes",
-    "state deleted",
+    "state deleted amid a row",
     "clock stepped",
+    "changes without Kafka",
 )
 CHANGES = 60
 SECONDS = 35.0
@@ -44,5 +45,4 @@ async def test_changes_under_a_fault_of_each_family_end_as_if_nothing_had_been(t
     result = await run.go()
     assert result.troubles == []
     assert result.changes >= CHANGES
-    assert set(result.faults) <= set(KINDS)
-    assert result.faults.total() >= len(KINDS) - 1, "one of the vendors' faults may find nothing to hit"
+    assert set(KINDS) - set(result.faults) <= {"zoho answers 503"}, "only this one may find nothing to hit"
