@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from stream.records import EmployeeId
 from stream.sandbox.bamboohr import people
@@ -33,17 +33,19 @@ NOT_ASKED = ("employeeNumber", "supervisorId")
 class Life:
     """whose: number of a change -> whose state it is. changes: how many there were."""
 
-    def __init__(self, company: Company, seed: int) -> None:
+    def __init__(self, company: Company, seed: int, kinds: Collection[str] = ()) -> None:
+        """kinds: what happens, of SHARES; all of it when none are named."""
         self.whose: dict[int, EmployeeId] = {}
         self.changes = 0
         self._company = company
+        self._shares = {kind: share for kind, share in SHARES.items() if not kinds or kind in kinds}
         self._rng = random.Random(f"life {seed}")
         self._newcomers = people.invent(100_000, seed)
         self._moves = 0
 
     def happen(self) -> str:
         """One random thing happens, which may be several changes; its name."""
-        kind = self._rng.choices(list(SHARES), list(SHARES.values()))[0] if len(self._active) >= FEWEST else "hire"
+        kind = self._kind() if len(self._active) >= FEWEST else "hire"
         deeds: dict[str, Callable[[], None]] = {
             "hire": self.hire,
             "edit": lambda: self._edit(self._anybody()),
@@ -59,6 +61,9 @@ class Life:
         }
         deeds[kind]()
         return kind
+
+    def _kind(self) -> str:
+        return self._rng.choices(list(self._shares), list(self._shares.values()))[0]
 
     def hire(self) -> None:
         fields = {k: v for k, v in next(self._newcomers).items() if v and k not in NOT_ASKED and k != "workEmail"}

@@ -123,3 +123,8 @@ def test_seed_means_the_same_faults_and_the_same_changes_each_time() -> None:
         return [life.happen() for _ in range(300)], life.whose
 
     assert lived() == lived()
+
+
+def test_life_can_be_hires_alone_so_that_nothing_makes_up_for_one_that_is_lost() -> None:
+    life = Life(Company("acme"), 7, ["hire"])
+    assert {life.happen() for _ in range(50)} == {"hire"}

@@ -31,12 +31,16 @@ READY_S = 120.0
 
 @dataclass(frozen=True)
 class Shape:
-    """What a run consists of. without: protections that its workers and gateways do not have."""
+    """What a run consists of. without: protections that its workers and gateways do not have.
+
+    happens: what changes in the company, of `life.SHARES`; all of it when nothing is named.
+    """
 
     brokers: int = 1
     workers: int = 2
     gateways: int = 1
     without: tuple[str, ...] = ()
+    happens: tuple[str, ...] = ()
 
     @classmethod
     def drawn(cls, seed: int, without: Sequence[str] = ()) -> Shape:
@@ -51,7 +55,7 @@ class World:
         self.folder = folder
         self.shape = shape
         self.office = Office()
-        self.life = Life(self.office.bamboohr.company, seed)
+        self.life = Life(self.office.bamboohr.company, seed, shape.happens)
         workers = [f"worker-{number}" for number in range(1, shape.workers + 2)]
         gateways = [f"gateway-{number}" for number in range(1, shape.gateways + 1)]
         self.cluster = Cluster(folder, shape.brokers, [*workers, *gateways])
