@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,11 +28,15 @@ class Delivery:
 
 
 class Doorman:
-    """gateways: the ports of those that should be up; they are asked in turn, and what one does not answer is 502."""
+    """gateways: the ports of those that should be up; they are asked in turn, and what one does not answer is 502.
+
+    taken: digests of the deliveries that were answered 2xx, each of which must be on the log.
+    """
 
     def __init__(self, gateways: Callable[[], Sequence[int]]) -> None:
         self.seen: list[Delivery] = []
         self.answers: Counter[int] = Counter()
+        self.taken: set[str] = set()
         self._gateways = gateways
         self._turn = count()
         self._http: aiohttp.ClientSession | None = None
@@ -70,6 +75,8 @@ class Doorman:
         url = f"http://127.0.0.1:{gateways[next(self._turn) % len(gateways)]}{delivery.path}"
         try:
             async with self._http.post(url, data=delivery.body, headers=delivery.headers) as answer:
+                if answer.ok:
+                    self.taken.add(hashlib.sha256(delivery.body).hexdigest())
                 return answer.status
         except (OSError, aiohttp.ClientError, TimeoutError):
             return 502

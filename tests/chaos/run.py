@@ -140,16 +140,26 @@ class Run:
         events = [r for r in await world.sight.records(HR_EVENTS) if isinstance(r, HrEvent)]
         contacts = office.zoho.organization.contacts
         result.verdict = judge(office.bamboohr.company, contacts.values(), outcomes, world.life.whose)
-        letters = [r for r in await world.sight.records(DEAD_LETTERS) if isinstance(r, DeadLetter)]
-        kept = {(letter.origin.topic, letter.origin.offset) for letter in letters if letter.origin is not None}
-        result.verdict.lost += [f"bytes at {at} are in no dead letter" for at in sorted(world.undecodable - kept)]
         result.verdict.lost += [f"{owed} after {HEALED_S:g} s of peace" for owed in owed]
+        result.verdict.lost += await self._not_on_the_log(events)
         result.order = order_violations(office.book.writes, world.life.whose)
         again = sum(attempt.number > 1 for attempt in office.bamboohr.deliveries)
         result.redeliveries = again + folded_again([event.digest for event in events if event.digest])
-        self.say(f"answers to deliveries: {dict(world.doorman.answers)}, given up: {office.given_up}")
+        self.say(f"answers to deliveries: {dict(world.doorman.answers)}")
         for member in (*world.workers, *world.gateways):
             if member.ends:
                 self.say(f"{member.name} ended by itself: {dict(member.ends)}, {dict(member.last_words())}")
         for trouble in result.troubles:
             self.say(trouble)
+
+    async def _not_on_the_log(self, events: Sequence[HrEvent]) -> list[str]:
+        """What a gateway or an agent took and did not keep, and what no gateway took while BambooHR repeated it."""
+        world = self.world
+        letters = [r for r in await world.sight.records(DEAD_LETTERS) if isinstance(r, DeadLetter)]
+        kept = {(letter.origin.topic, letter.origin.offset) for letter in letters if letter.origin is not None}
+        unheard = world.doorman.taken - {event.digest for event in events}
+        found = [f"bytes at {at} are in no dead letter" for at in sorted(world.undecodable - kept)]
+        found += [f"delivery {digest[:12]} was taken and is not on the log" for digest in sorted(unheard)]
+        if given_up := world.office.given_up:
+            found.append(f"{given_up} deliveries will not be repeated")
+        return found
