@@ -47,13 +47,12 @@ def _state_lost(amid: int | None = None) -> Strike:
 
 async def rebuild(world: World, rng: random.Random) -> str:
     """Every table is made anew from the log: what was done once must not be done again."""
-    async with world.membership:
+    async with world.membership, world.cluster.one_at_a_time:  # so that no broker is away meanwhile
         members = world.workers[:-1]
         await asyncio.gather(*(member.down(signal.SIGTERM) for member in members))
         try:
             await until("the group is empty", world.sight.group_is_empty, EMPTY_S)
-            async with world.cluster.one_at_a_time:  # so that no broker is away meanwhile
-                await world.sight.rewind()
+            await world.sight.rewind()
             for member in members:
                 member.forget_state()
         finally:
