@@ -179,6 +179,8 @@ class Faults:
 
 
 async def _apply(fault: Fault, request: web.Request, handler: Handler, refuse: Refusal) -> web.StreamResponse:
+    if fault.delay_s and request.content_type != "multipart/form-data":
+        await request.read()  # it is kept: when the client has gone the body cannot be read any more
     await asyncio.sleep(fault.delay_s)
     if fault.drop == "before":
         return _hang_up(request)

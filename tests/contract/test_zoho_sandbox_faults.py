@@ -106,6 +106,17 @@ async def test_a_slow_answer_keeps_the_call_in_flight_and_ends_with_the_sandbox(
         assert zoho.sandbox.ledger.in_flight == 0
 
 
+async def test_late_write_is_applied_although_its_caller_has_gone() -> None:
+    async with running_sandbox() as zoho:
+        await plant(zoho, method="POST", delay_s=0.5)
+        impatient = asyncio.create_task(zoho.call("POST", "/contacts", NAME))
+        await until(lambda: zoho.sandbox.ledger.in_flight == 1)
+        impatient.cancel()
+        await asyncio.gather(impatient, return_exceptions=True)
+        assert not zoho.sandbox.organization.contacts
+        await until(lambda: len(zoho.sandbox.organization.contacts) == 1)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"colour": 1}, {"path": "("}, {"drop": "later"}, {"status": "500"}, {"times": True}, "fault", [{"times": "many"}]],
