@@ -22,13 +22,15 @@ from agents.cli import run
 from stream.clock import SystemClock
 from stream.kafka.event_log import EventLog
 from stream.lane import Lane, LanePolicy
+from stream.records import SyncOutcome
 
 PATIENCE_S = 4.0
 LATE_S = 3.0
 """Writes that begin within so long after the signal go out so much later."""
-LATE_APPENDS, LATE_ROWS = int(signal.SIGRTMIN), int(signal.SIGRTMIN) + 1
-"""Signals upon which records, or rows of tables, go out late: so that a process can be harmed in the middle of it."""
-WRITES = {LATE_APPENDS: ("append", "append_all"), LATE_ROWS: ("put",)}
+LATE_APPENDS, LATE_OUTCOMES, LATE_ROWS = (int(signal.SIGRTMIN) + number for number in range(3))
+"""Signals upon which records, what a lane says of a contact, or rows of tables go out late, so that a process can be
+harmed in the middle of it.
+"""
 
 
 def skew_clock(seconds: float) -> None:
@@ -57,22 +59,31 @@ def hurry() -> None:
 
 def be_late_when_told() -> None:
     """Upon a signal, writes to the log wait before they begin."""
-    until = dict.fromkeys(WRITES, 0.0)
+    until = dict.fromkeys((LATE_APPENDS, LATE_OUTCOMES, LATE_ROWS), 0.0)
 
-    def late(number: int, write: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def written(*arguments: Any, **named: Any) -> Any:
-            if time.monotonic() < until[number]:
+    def is_late(name: str, what: object) -> bool:
+        if name == "put":
+            signals = [LATE_ROWS]
+        else:
+            signals = [LATE_APPENDS, LATE_OUTCOMES] if isinstance(what, SyncOutcome) else [LATE_APPENDS]
+        return any(time.monotonic() < until[number] for number in signals)
+
+    def late(name: str) -> Callable[..., Awaitable[Any]]:
+        write = getattr(EventLog, name)
+
+        async def written(self: EventLog, what: object, *arguments: Any, **named: Any) -> Any:
+            if is_late(name, what):
                 await asyncio.sleep(LATE_S)
-            return await write(*arguments, **named)
+            return await write(self, what, *arguments, **named)
 
         return written
 
     def told(number: int, _: object) -> None:
         until[number] = time.monotonic() + LATE_S
 
-    for number, names in WRITES.items():
-        for name in names:
-            setattr(EventLog, name, late(number, getattr(EventLog, name)))
+    for name in ("append", "append_all", "put"):
+        setattr(EventLog, name, late(name))
+    for number in until:
         signal.signal(number, told)
 
 

@@ -41,19 +41,20 @@ class Proof:
     seconds: float = 40.0
 
 
-FROZEN = Proof(("freeze worker amid an append", "zoho is late", "bamboohr is late") * 2, workers=2, happens=("edit",))
+UNREAD = "bamboohr is silent for a minute"
+"""So that what is owed stays so for a while."""
 PROOFS = {
     "ack-before-durable": Proof(("kill worker amid a row",) * 5),
-    "changelog-not-awaited": Proof(("state deleted amid a row",) * 5),
+    "changelog-not-awaited": Proof((UNREAD, *("state deleted amid a row",) * 4)),
     "create-without-search": Proof(("applied and dropped POST",) * 5),
     "lane-open-on-revocation": Proof(("join and leave", "zoho answers 503", "zoho is late") * 2, 2, ("edit",)),
-    "lane-not-fenced": FROZEN,
-    "no-settle-time": Proof(("zoho is late",) * 6),
-    "equal-rows-skipped": Proof(("bamboohr is late", "kill worker amid a row", "state deleted") * 3),
+    "lane-not-fenced": Proof(("freeze worker amid an outcome",) * 2, 2, ("edit",), 180, 60.0),
+    "no-settle-time": Proof(("applied too late POST",) * 4),
+    "equal-rows-skipped": Proof((UNREAD, *("kill worker amid a row",) * 3, "state deleted")),
     "row-before-output": Proof(("kill worker amid an append",) * 5),
     "answer-before-append": Proof(("kill gateway amid an append", "changes without Kafka"), seconds=20.0),
     "no-catch-up-gate": Proof(("tables rebuilt",) * 2, happens=("edit",)),
-    "older-readings-apply": FROZEN,
+    "older-readings-apply": Proof(("freeze worker amid an append",) * 2, 2, ("edit",), 180, 60.0),
 }
 
 

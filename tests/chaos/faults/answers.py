@@ -24,6 +24,8 @@ HELD_S = 15.0
 """So long each call is held: longer than its caller waits, and than a lost write takes to settle."""
 LATE_S = (1.0, 7.0)
 """Seconds after which it is handled, though the caller gives up after 5: before a lost write is taken for settled."""
+TOO_LATE_S = (5.2, 8.0)
+"""After the caller has given up, before it looks whether the write was done."""
 LOOK_AGAIN_S = 0.1
 
 
@@ -40,6 +42,14 @@ def _late(api: Api) -> Strike:
         return await _plant(world, api, Planted(path=PATHS[api], times=rng.randint(*CALLS), **words))
 
     return strike
+
+
+async def _done_too_late(world: World, rng: random.Random) -> str | None:
+    return await _plant(
+        world,
+        "zoho",
+        Planted(method="POST", path=PATHS["zoho"], times=rng.randint(*CALLS), delay_s=rng.uniform(*TOO_LATE_S)),
+    )
 
 
 def _silent(api: Api) -> Strike:
@@ -84,5 +94,6 @@ FAULTS = (
     *(Fault(f"{api} resets", _answers(api, drop="before")) for api in PATHS),
     *(Fault(f"{api} is late", _late(api)) for api in PATHS),
     *(Fault(f"{api} is silent for a minute", _silent(api)) for api in PATHS),
+    Fault("applied too late POST", _done_too_late),
     *(Fault(f"applied and dropped {method}", _applied_and_dropped(method)) for method in ("POST", "PUT")),
 )

@@ -8,7 +8,7 @@ import signal
 
 from tests.chaos.faults.fault import FROZEN_S, Fault, Strike, a_gateway, a_worker, begin_writing
 from tests.chaos.member import Kind, Member
-from tests.chaos.process import LATE_APPENDS, LATE_ROWS
+from tests.chaos.process import LATE_APPENDS, LATE_OUTCOMES, LATE_ROWS
 from tests.chaos.world import World
 
 
@@ -45,6 +45,7 @@ def _frozen(kind: Kind, *, amid: int | None = None) -> Strike:
 FAULTS = (
     Fault("kill worker", _signalled("worker", signal.SIGKILL)),
     Fault("kill worker amid an append", _signalled("worker", signal.SIGKILL, amid=LATE_APPENDS)),
+    Fault("kill worker amid an outcome", _signalled("worker", signal.SIGKILL, amid=LATE_OUTCOMES)),
     Fault("kill worker amid a row", _signalled("worker", signal.SIGKILL, amid=LATE_ROWS)),
     Fault("kill gateway", _signalled("gateway", signal.SIGKILL)),
     Fault("kill gateway amid an append", _signalled("gateway", signal.SIGKILL, amid=LATE_APPENDS)),
@@ -52,5 +53,6 @@ FAULTS = (
     Fault("end gateway", _signalled("gateway", signal.SIGTERM)),
     Fault("freeze worker", _frozen("worker")),
     Fault("freeze worker amid an append", _frozen("worker", amid=LATE_APPENDS)),
+    Fault("freeze worker amid an outcome", _frozen("worker", amid=LATE_OUTCOMES)),
     Fault("freeze gateway", _frozen("gateway")),
 )
