@@ -1,4 +1,4 @@
-"""The worker's composition root: settings in, a running worker out."""
+"""A worker's life: it connects, is given partitions and opens them, closes them before they go, and ends."""
 
 from __future__ import annotations
 
@@ -7,97 +7,26 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
-import aiohttp
 import faust
-from faust.assignor.partition_assignor import PartitionAssignor
-from mode.supervisors import CrashingSupervisor
-from mode.utils.queues import FlowControlEvent
 
-from agents.echo import Echo
-from agents.enrich import enrich
-from agents.faust_edge import FaustGroup, FaustStore, all_recovered
 from agents.folding import Folding
 from agents.health import Health, Serving
-from agents.heartbeat import watch_heartbeats
 from agents.lanes import Lanes
-from agents.partition import INPUTS
-from agents.roster import roster
-from agents.settle import settle
-from agents.sink import sink
-from agents.tables import Rows
+from agents.wiring import wire
 from stream.clock import Clock, SystemClock
-from stream.core.rows import Address, Company, ContactState, Person, Row
 from stream.errors import LogUnavailable
-from stream.fence import Fence
 from stream.kafka.event_log import EventLog
-from stream.kafka.reader import LogReader
-from stream.kafka.view import CompactedView
-from stream.records import Connection, ConnectionId, Mapping
+from stream.records import ConnectionId
 from stream.settings import Settings
 from stream.telemetry import log
-from stream.topics import APP, CONNECTIONS, HR_EVENTS, TOKENS
+from stream.topics import HR_EVENTS
 from stream.vault.vault import Vault
 
 logger = log("worker")
 
 RETRY_S = 0.5
-
-R = TypeVar("R", bound=Row)
-
-
-class CoPartitioned(PartitionAssignor):
-    """Faust groups topics by a tuple of a set of members, whose order is no promise: all our topics belong together."""
-
-    @classmethod
-    def _group_co_subscribed(cls, topics: set[str], subscriptions: Any) -> Iterable[set[str]]:
-        return [topics]
-
-
-class KeptFlow(FlowControlEvent):
-    """Faust resumes a flow that runs already when recovery ends, and would empty the queues of the agents by that.
-
-    What is in them then was fetched after the partitions were sought to what is committed: it would not come again.
-    """
-
-    def resume(self) -> None:
-        if not self.is_active():
-            super().resume()
-
-
-def faust_app(settings: Settings, bootstrap: str, partitions: int) -> faust.App:
-    """The Faust application with the settings that lose nothing; why each is so is in the README."""
-    app = faust.App(
-        APP,
-        broker=f"kafka://{bootstrap}",
-        store="rocksdb://",
-        datadir=str(settings.data / "worker"),
-        agent_supervisor=CrashingSupervisor,
-        stream_wait_empty=False,
-        stream_buffer_maxsize=256,
-        stream_processing_timeout=86400,
-        broker_commit_livelock_soft_timeout=86400,
-        broker_commit_interval=1.0,
-        broker_max_poll_interval=10_000_000,
-        broker_session_timeout=settings.session_timeout,
-        broker_heartbeat_interval=0.5,
-        broker_request_timeout=max(settings.session_timeout + 2, 10),
-        consumer_auto_offset_reset="earliest",
-        topic_partitions=partitions,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        table_standby_replicas=0,
-        producer_request_timeout=30,
-        key_serializer="raw",
-        value_serializer="raw",
-        web_enabled=False,
-        web_tables_enabled=False,
-        web_router_enabled=False,
-        PartitionAssignor=CoPartitioned,
-    )
-    app.flow_control = KeptFlow()
-    return app
 
 
 class Worker:
@@ -157,78 +86,36 @@ class Worker:
         return None
 
     async def _work(self, stack: AsyncExitStack, event_log: EventLog, stop: asyncio.Event) -> None:
-        settings, clock = self._settings, self._clock
-        app = faust_app(settings, self._kafka, event_log.partitions)
-        reader, echo = LogReader(self._kafka), Echo(self._kafka)
-        folding = self._folding = Folding(event_log, FaustGroup(app), reader, echo, clock, self._fail)
-
-        def table(name: str, model: type[R]) -> Rows[R]:
-            return folding.table(name, model, FaustStore(app, name, event_log.partitions))
-
-        people, addresses = table("people", Person), table("roster", Address)
-        contacts, companies = table("contacts", ContactState), table("companies", Company)
-        fence = Fence(clock, session_timeout=settings.session_timeout, call_deadline=settings.call_deadline)
-        stack.callback(watch_heartbeats(fence, APP))
-        # No limit: a slow vendor of one company must not use up another's places. No cookies: they would carry over.
-        http = await stack.enter_async_context(
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
-        )
-        connections = CompactedView(self._kafka, CONNECTIONS, lambda key, record: lanes.connection_changed(key, record))
-        tokens = CompactedView(self._kafka, TOKENS)
-        lanes = self._lanes = Lanes(
-            settings,
-            event_log,
-            people,
-            contacts,
-            companies,
-            connections,
-            tokens,
-            self._vault,
-            http,
-            fence,
-            clock,
-            self._fail,
-        )
-        folding.results.row_written = lanes.row_written
-        for view in (connections, tokens):
-            await view.start()
-            stack.push_async_callback(view.stop)
-        topics = {
-            topic: app.topic(topic.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-            for topic in INPUTS
-        }
-
-        def mapping_of(connection: ConnectionId) -> Mapping:
-            record = connections.records.get(f"{connection}|settings")
-            return record.mapping if isinstance(record, Connection) else Mapping()
-
-        hr_events, employees, upserts, outcomes = (topics[topic] for topic in INPUTS)
-        enrich(app, folding, hr_events, people)
-        roster(app, folding, employees, people, addresses, mapping_of)
-        sink(app, folding, upserts, contacts)
-        settle(app, folding, outcomes, contacts, companies)
+        parts = await wire(stack, self._settings, self._kafka, event_log, self._vault, self._clock, self._fail)
+        app, self._folding, self._lanes = parts.app, parts.folding, parts.lanes
         app.on_partitions_revoked.connect(self._revoked)
         app.on_partitions_assigned.connect(self._given)
         app.on_rebalance_complete.connect(self._recovered)
-        await connections.loaded.wait()  # the roster fold must know the mappings before it folds anything
+        await parts.connections.loaded.wait()  # the roster fold must know the mappings before it folds anything
         self._not_ready = "recovering tables"
-        await app.start()
-        await self._wait(app, stop)
+        starting = asyncio.create_task(app.start())  # done only when the first recovery is
+        await self._wait(app, starting, stop)
         self._not_ready = "stopping"
         await self._close(range(event_log.partitions))
         await app.stop()
 
-    async def _wait(self, app: faust.App, stop: asyncio.Event) -> None:
-        waits: list[asyncio.Future[Any]] = [
-            asyncio.ensure_future(stop.wait()),
-            asyncio.ensure_future(app._crashed.wait()),
-            self._failed,
-        ]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    async def _wait(self, app: faust.App, starting: asyncio.Task[None], stop: asyncio.Event) -> None:
+        told = asyncio.create_task(stop.wait())
+        crashed = asyncio.ensure_future(app._crashed.wait())
+        waits: set[asyncio.Future[Any]] = {told, crashed, self._failed}
+        try:
+            await asyncio.wait({starting, *waits}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done() and not starting.cancelled() and starting.exception() is None:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (told, crashed, starting):
+                task.cancel()
         if self._failed.done():
             end_at_once(self._failed.result())
         if app.crashed:
             end_at_once(app.crash_reason or RuntimeError("the stream processor crashed"))
+        if starting.done():
+            starting.result()
 
     def _fail(self, error: BaseException) -> None:
         if not self._failed.done():
@@ -256,7 +143,7 @@ class Worker:
         self._assigned = True
 
     async def _recovered(self, app: Any, /, *_: Any, **__: Any) -> None:
-        if not self._assigned or not all_recovered(app):  # it ends while the partitions are being given away again
+        if not self._assigned:  # it ends while the partitions are being given away again
             return
         numbers = sorted({tp.partition for tp in app.consumer.assignment() if tp.topic == HR_EVENTS.name})
         self._keep(self._open(numbers))

@@ -5,7 +5,7 @@ and the membership in the consumer group. The records themselves come as Faust's
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from faust.types import TP, EventT
 from rocksdict import WriteBatch
 
 from agents.recovery import Entry, Recovered, Recovery
+from stream.topics import changelog_of
 
 ROCKSDB = {
     "block_cache_size": 256 * 1024,
@@ -29,7 +30,8 @@ LOOK_AGAIN_S = 0.02
 class FaustStore:
     """The store of one of Faust's tables, one RocksDB a partition."""
 
-    def __init__(self, app: faust.App, name: str, partitions: int) -> None:
+    def __init__(self, app: faust.App, name: str, partitions: int, failed: Callable[[BaseException], None]) -> None:
+        """failed: told of an error in a recovery, which the worker must not survive: Faust logs it and goes on."""
         table: Any = app.Table(
             name,
             partitions=partitions,
@@ -40,6 +42,8 @@ class FaustStore:
         self.faust: Any = table.data
         self.faust.apply_changelog_batch = self._recover
         self._recoveries: dict[int, Recovery] = {}
+        self._changelog = changelog_of(name)
+        self._failed = failed
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         found: bytes | None = self._db(partition).get(key)
@@ -67,7 +71,17 @@ class FaustStore:
         return found
 
     def _recover(self, batch: Iterable[EventT[Any]], **_: Any) -> None:
-        """In place of Faust's own, which takes whatever comes last."""
+        """In place of Faust's own, which takes whatever comes last.
+
+        Faust hands a record of a partition that has just gone to whichever table the record before was for.
+        """
+        try:
+            self._take([event for event in batch if event.message.topic == self._changelog])
+        except Exception as error:
+            self._failed(error)
+            raise
+
+    def _take(self, batch: Iterable[EventT[Any]]) -> None:
         records: dict[int, list[tuple[int, bytes, bytes | None]]] = {}
         for event in batch:
             message = event.message
@@ -101,16 +115,3 @@ class FaustGroup:
         while self.app.rebalancing:  # the flow is resumed when that ends
             await asyncio.sleep(LOOK_AGAIN_S)
         await self.app.consumer.seek_wait({TP(*place): offset for place, offset in positions.items()})
-
-
-def all_recovered(app: faust.App) -> bool:
-    """Whether the recovery that Faust says is complete is that of the present assignment.
-
-    A recovery that ends when the next rebalance has begun is announced too, before Faust looks at its generation: the
-    tables of what was assigned since are still to be recovered then, and a second announcement follows.
-    """
-    tables: Any = app.tables
-    recovery = tables.recovery
-    begins_again: bool = recovery.signal_recovery_start.is_set()
-    of_now: bool = recovery._generation_id == app.consumer_generation_id
-    return of_now and not begins_again

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -109,6 +109,28 @@ class LogReader:
                 await consumer.stop()
         return found
 
+    async def last_records(self, ends: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+        """The offset of the last record of each partition before its end, one before its beginning where there is none.
+
+        It is not always the one before the end: compaction takes tombstones away, and a transaction's marker is none.
+        """
+        found: dict[tuple[str, int], int] = {}
+        async with self._one:
+            consumer = await self._consumer()
+            try:
+                async with asyncio.timeout(self._deadline):
+                    beginnings = await consumer.beginning_offsets([TopicPartition(*place) for place in ends])
+                    back = 1
+                    while left := {TopicPartition(*place): end for place, end in ends.items() if place not in found}:
+                        for tp, newest in (await _newest_offsets(consumer, left, beginnings, back)).items():
+                            found[tp.topic, tp.partition] = newest
+                        back *= 16
+            except (KafkaError, TimeoutError) as error:
+                raise LogUnavailable("Kafka does not hand out the newest records.") from error
+            finally:
+                await consumer.stop()
+        return found
+
     async def _consumer(self) -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
@@ -122,3 +144,21 @@ class LogReader:
             await consumer.stop()
             raise LogUnavailable(f"Kafka does not answer at {self._bootstrap}: check that it runs.") from error
         return consumer
+
+
+async def _newest_offsets(
+    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], beginnings: dict[TopicPartition, int], back: int
+) -> dict[TopicPartition, int]:
+    """The newest offset among the last `back` of each partition, of those that have one there or are read in full."""
+    starts = {tp: max(beginnings[tp], end - back) for tp, end in ends.items()}
+    found = {tp: beginnings[tp] - 1 for tp, start in starts.items() if start == beginnings[tp]}
+    consumer.assign(list(starts))
+    for tp, start in starts.items():
+        consumer.seek(tp, start)
+    left = {tp for tp, start in starts.items() if start < ends[tp]}
+    while left:
+        for tp, messages in (await consumer.getmany(timeout_ms=500)).items():
+            if offsets := [message.offset for message in messages if message.offset < ends[tp]]:
+                found[tp] = max(offsets)
+        left = {tp for tp in left if await consumer.position(tp) < ends[tp]}
+    return found

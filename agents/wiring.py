@@ -1,0 +1,120 @@
+"""What a connected worker is made of, put together: the tables, the agents that fold into them, and the lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+import aiohttp
+import faust
+
+from agents.echo import Echo
+from agents.enrich import enrich
+from agents.faust_app import faust_app
+from agents.faust_edge import FaustGroup, FaustStore
+from agents.folding import Folding
+from agents.heartbeat import watch_heartbeats
+from agents.lanes import Lanes
+from agents.partition import INPUTS
+from agents.roster import roster
+from agents.settle import settle
+from agents.sink import sink
+from agents.tables import Rows
+from stream.clock import Clock
+from stream.core.rows import Address, Company, ContactState, Person, Row
+from stream.fence import Fence
+from stream.kafka.event_log import EventLog
+from stream.kafka.reader import LogReader
+from stream.kafka.view import CompactedView
+from stream.records import Connection, ConnectionId, Mapping
+from stream.settings import Settings
+from stream.topics import APP, CONNECTIONS, TOKENS
+from stream.vault.vault import Vault
+
+R = TypeVar("R", bound=Row)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """`app` is not started yet, and `connections` may still be read."""
+
+    app: faust.App
+    folding: Folding
+    lanes: Lanes
+    connections: CompactedView
+
+
+@dataclass(frozen=True)
+class Tables:
+    people: Rows[Person]
+    addresses: Rows[Address]
+    contacts: Rows[ContactState]
+    companies: Rows[Company]
+
+
+async def wire(
+    stack: AsyncExitStack,
+    settings: Settings,
+    bootstrap: str,
+    log: EventLog,
+    vault: Vault,
+    clock: Clock,
+    failed: Callable[[BaseException], None],
+) -> Parts:
+    """Make all parts. stack: ends what must be ended. failed: told of what a worker must not survive."""
+    reader = LogReader(bootstrap)
+    app = faust_app(settings, bootstrap, log.partitions, reader)
+    folding = Folding(log, FaustGroup(app), reader, Echo(bootstrap), clock, failed)
+
+    def table(name: str, model: type[R]) -> Rows[R]:
+        return folding.table(name, model, FaustStore(app, name, log.partitions, failed))
+
+    tables = Tables(
+        table("people", Person), table("roster", Address), table("contacts", ContactState), table("companies", Company)
+    )
+    fence = Fence(clock, session_timeout=settings.session_timeout, call_deadline=settings.call_deadline)
+    stack.callback(watch_heartbeats(fence, APP))
+    # No limit: a slow vendor of one company must not use up another's places. No cookies: they would carry over.
+    http = await stack.enter_async_context(
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
+    )
+    connections = CompactedView(bootstrap, CONNECTIONS, lambda key, record: lanes.connection_changed(key, record))
+    tokens = CompactedView(bootstrap, TOKENS)
+    lanes = Lanes(
+        settings,
+        log,
+        tables.people,
+        tables.contacts,
+        tables.companies,
+        connections,
+        tokens,
+        vault,
+        http,
+        fence,
+        clock,
+        failed,
+    )
+    folding.results.row_written = lanes.row_written
+    for view in (connections, tokens):
+        await view.start()
+        stack.push_async_callback(view.stop)
+    _register_agents(app, folding, tables, connections)
+    return Parts(app, folding, lanes, connections)
+
+
+def _register_agents(app: faust.App, folding: Folding, tables: Tables, connections: CompactedView) -> None:
+    hr_events, employees, upserts, outcomes = (
+        app.topic(topic.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        for topic in INPUTS
+    )
+
+    def mapping_of(connection: ConnectionId) -> Mapping:
+        record = connections.records.get(f"{connection}|settings")
+        return record.mapping if isinstance(record, Connection) else Mapping()
+
+    enrich(app, folding, hr_events, tables.people)
+    roster(app, folding, employees, tables.people, tables.addresses, mapping_of)
+    sink(app, folding, upserts, tables.contacts)
+    settle(app, folding, outcomes, tables.contacts, tables.companies)

@@ -1,0 +1,188 @@
+"""Defects of Faust that would lose records or stop a worker for good: none of them reaches ours.
+
+That one unacked record at the head is committed past (FS#606), and that a failed commit counts as done (FS#316), cannot
+matter to acks in order: `test_folding.py` shows both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import RecordsToDelete
+from faust.tables.recovery import RebalanceAgain
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+
+import agents.faust_app
+from agents.faust_app import CoPartitioned, faust_app, refuse_unchecked_versions
+from stream.core.rows import Person
+from stream.errors import ActionNeeded, LogUnavailable
+from stream.kafka.admin import admin
+from stream.kafka.protocol import SetTopicConfigs
+from stream.kafka.reader import LogReader
+from stream.settings import Settings
+from stream.topics import changelog_of, partition_of
+from stream.vault.vault import new_keyset
+from tests.integration.connected import WorkerProcess
+from tests.integration.harness import PARTITIONS, Desk, desk, event_log
+from tests.integration.inputs import ACME, heard
+
+PEOPLE = changelog_of("people")
+HERE = partition_of(ACME, PARTITIONS)
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+async def told_of(bootstrap: str, data: Path, *people: str) -> None:
+    """A worker folds a notice for each of these people, and ends."""
+    async with event_log(bootstrap) as log, desk(bootstrap, data) as one:
+        for who in people:
+            await log.append(heard(who))
+        await one.folded()
+
+
+async def forget(bootstrap: str, before: int) -> None:
+    """Delete the changelog's records before this offset, as somebody could who gave it a retention."""
+    async with admin(bootstrap) as client:
+        await client._send_to_controller(SetTopicConfigs({PEOPLE: {"cleanup.policy": "compact,delete"}}))
+        await client.delete_records({TopicPartition(PEOPLE, HERE): RecordsToDelete(before_offset=before)})
+
+
+def row_of(offset: int) -> bytes:
+    return orjson.dumps(Person(folded={"rosterbook.hr-events": offset}).model_dump(mode="json"))
+
+
+# -- recovery ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_changelog_whose_beginning_is_gone_is_recovered(bootstrap: str, tmp_path: Path) -> None:
+    """Faust seeks to one before the beginning (FS#176), which is out of range."""
+    await told_of(bootstrap, tmp_path / "first", "1", "2", "3")
+    await forget(bootstrap, 1)
+
+    async with desk(bootstrap, tmp_path / "second") as second:
+        assert set(second.rows("people")) == {"acme/2", "acme/3"}
+
+
+async def test_a_changelog_that_is_deleted_to_its_end_is_recovered(bootstrap: str, tmp_path: Path) -> None:
+    await told_of(bootstrap, tmp_path / "first", "1", "2", "3")
+    await forget(bootstrap, 3)
+
+    async with desk(bootstrap, tmp_path / "second") as second:
+        assert second.rows("people") == {}
+
+
+async def test_recovery_does_not_wait_for_a_last_record_that_is_not_there(bootstrap: str, tmp_path: Path) -> None:
+    """As when compaction has taken a tombstone from the end; here the marker of a transaction stands there."""
+    await told_of(bootstrap, tmp_path / "first", "1")
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id="a test")
+    await producer.start()
+    try:
+        async with producer.transaction():
+            await producer.send_and_wait(PEOPLE, row_of(1), b"acme/2", partition=HERE)
+    finally:
+        await producer.stop()
+    ends = {(PEOPLE, HERE): 3, (PEOPLE, 1 - HERE): 0}
+    assert await LogReader(bootstrap).last_records(ends) == {(PEOPLE, HERE): 1, (PEOPLE, 1 - HERE): -1}
+
+    async with desk(bootstrap, tmp_path / "second") as cold:
+        assert set(cold.rows("people")) == {"acme/1", "acme/2"}
+    async with desk(bootstrap, tmp_path / "second") as warm:
+        assert set(warm.rows("people")) == {"acme/1", "acme/2"}
+
+
+async def test_a_row_that_cannot_be_recovered_ends_the_worker(bootstrap: str, tmp_path: Path) -> None:
+    """Faust logs a warning and goes on without the row."""
+    await told_of(bootstrap, tmp_path / "first", "1")
+    async with event_log(bootstrap) as log:
+        await log.put(PEOPLE, HERE, [(b"acme/1", b"no row")])
+    second = WorkerProcess(tmp_path / "second", bootstrap, vault_keys=new_keyset())
+    await second.start()
+    try:
+        assert await second.ended() == 1
+    finally:
+        await second.end()
+    (last,) = second.events("worker.crashed")
+    assert last["error"] == "JSONDecodeError"
+
+
+async def test_a_record_of_another_changelog_reaches_no_table(bootstrap: str, tmp_path: Path) -> None:
+    """Faust hands one of a partition that has just gone to the table that the record before was for."""
+    stray = SimpleNamespace(topic=changelog_of("roster"), partition=HERE, offset=0, key=b"acme/9", value=row_of(0))
+    kept = SimpleNamespace(topic=PEOPLE, partition=HERE, offset=0, key=b"acme/8", value=row_of(0))
+    async with desk(bootstrap, tmp_path) as one:
+        store: Any = one.folding.results.tables["people"]._store
+        store.faust.apply_changelog_batch([SimpleNamespace(message=message) for message in (stray, kept)])
+        assert set(one.rows("people")) == {"acme/8"}
+
+
+async def test_a_cluster_that_is_slow_to_tell_the_ends_does_not_leave_tables_empty(
+    bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faust takes a step of a recovery that lasts too long for done: the tables would be empty."""
+    await told_of(bootstrap, tmp_path / "first", "1")
+
+    async def never(*_: Any) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(AIOKafkaConsumerThread, "highwaters", never)
+    second = Desk(bootstrap, tmp_path / "second")
+    await second.start()
+    assert isinstance(await second.ended(), LogUnavailable)
+
+
+async def test_a_recovery_that_a_rebalance_breaks_off_is_not_complete(tmp_path: Path) -> None:
+    """Faust says that it is, and the partitions of the new assignment would be opened before theirs has begun."""
+    app = faust_app(Settings(data=tmp_path), "127.0.0.1:1", PARTITIONS, LogReader("127.0.0.1:1"))
+    said: list[None] = []
+
+    async def complete(*_: Any, **__: Any) -> None:
+        said.append(None)
+
+    app.on_rebalance_complete.connect(complete)
+    recovery: Any = app.tables.recovery
+    recovery.signal_recovery_start.set()
+    with pytest.raises(RebalanceAgain):
+        await recovery.on_recovery_completed(app.consumer_generation_id)
+    recovery.signal_recovery_start.clear()
+    with pytest.raises(RebalanceAgain):
+        await recovery.on_recovery_completed(app.consumer_generation_id - 1)
+    assert said == []
+
+
+# -- the rest ---------------------------------------------------------------------------------------------------------
+
+
+async def test_no_length_of_work_or_of_idleness_takes_a_worker_out_of_its_group(bootstrap: str, tmp_path: Path) -> None:
+    """Once the poll interval is exceeded Faust never comes back (FS#138); an idle worker exceeds it too."""
+    async with desk(bootstrap, tmp_path) as one:
+        consumer: Any = one.folding.owned._group.app.consumer
+        assert consumer._thread._consumer._coordinator._max_poll_interval * 1000 > 100 * DAY_MS
+
+
+async def test_a_resumed_flow_keeps_what_is_in_the_queues(tmp_path: Path) -> None:
+    app = faust_app(Settings(data=tmp_path), "127.0.0.1:1", PARTITIONS, LogReader("127.0.0.1:1"))
+    queue = app.FlowControlQueue(maxsize=10, clear_on_resume=True)
+    app.flow_control.resume()
+    await queue.put("a record")
+    app.flow_control.resume()
+    assert queue.qsize() == 1
+    app.flow_control.suspend()
+    app.flow_control.resume()
+    assert queue.qsize() == 0, "after a rebalance it comes again"
+
+
+def test_topics_go_to_workers_together_in_whatever_order_their_readers_are_named() -> None:
+    topics = {"hr-events", "employees"}
+    assert list(CoPartitioned._group_co_subscribed(topics, {"a": ["hr-events"], "b": ["employees"]})) == [topics]
+
+
+def test_a_version_that_nobody_has_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_unchecked_versions()
+    monkeypatch.setattr(agents.faust_app, "version", lambda package: "0.15.4")
+    with pytest.raises(ActionNeeded, match=r"faust-streaming 0\.15\.4 .* \(0\.15\.3\)"):
+        refuse_unchecked_versions()
