@@ -67,9 +67,10 @@ async def _bound(settings: Settings, gateway: Gateway) -> AsyncIterator[None]:
         try:
             await web.TCPSite(runner, settings.gateway_host, settings.gateway_port).start()
         except OSError as error:
+            why = os.strerror(error.errno or 0)  # asyncio's own words are long
             raise SettingsError(
-                f"Port {settings.gateway_port} of {settings.gateway_host} cannot be used ({error.strerror}): "
-                "end the other program, or set ROSTERBOOK_GATEWAY_PORT."
+                f"Port {settings.gateway_port} of {settings.gateway_host} cannot be used ({why}): end the other "
+                "program, or set ROSTERBOOK_GATEWAY_PORT."
             ) from None
         host, port = runner.addresses[0][:2]
         with _told(settings.data / "gateway" / "address", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"):
