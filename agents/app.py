@@ -17,6 +17,7 @@ from agents.lanes import Lanes
 from agents.wiring import wire
 from stream.clock import Clock, SystemClock
 from stream.errors import LogUnavailable
+from stream.kafka.cancellation import end
 from stream.kafka.event_log import EventLog
 from stream.records import ConnectionId
 from stream.settings import Settings
@@ -127,9 +128,8 @@ class Worker:
         (revoked,) = args
         self._assigned = False
         self._not_ready = "rebalancing"
-        for task in self._opening:
-            task.cancel()
-        await asyncio.gather(*self._opening, return_exceptions=True)
+        opening, self._opening = self._opening, set()
+        await end(*opening)
         await self._close({tp.partition for tp in revoked if tp.topic == HR_EVENTS.name})
 
     async def _close(self, numbers: Iterable[int]) -> None:
@@ -163,9 +163,12 @@ class Worker:
         self._opening.add(task)
 
         def done(task: asyncio.Task[None]) -> None:
-            self._opening.discard(task)
-            if not task.cancelled() and (error := task.exception()) is not None:
+            if task.cancelled():
+                if task in self._opening:  # by nobody here: the partitions would stay shut, and nobody would know
+                    self._fail(LogUnavailable("The opening of partitions was cut off by the end of a connection."))
+            elif (error := task.exception()) is not None:
                 self._fail(error)
+            self._opening.discard(task)
 
         task.add_done_callback(done)
 

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from stream.errors import LogUnavailable
+from stream.kafka.cancellation import end, only_our_cancellation
 from stream.telemetry import log
 from stream.topics import MAX_RECORD_BYTES
 
@@ -48,8 +50,7 @@ class Echo:
     async def stop(self) -> None:
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
 
     async def _follow(
         self,
@@ -59,8 +60,9 @@ class Echo:
     ) -> None:
         while True:
             try:
-                await self._consume(positions, heard)
-            except KafkaError as error:
+                with only_our_cancellation():
+                    await self._consume(positions, heard)
+            except (KafkaError, LogUnavailable) as error:
                 logger.warning("echo.interrupted", error=type(error).__name__)
             except Exception as error:  # whatever it is: unheard rows could be lost, so the worker must not go on
                 failed(error)

@@ -1,7 +1,8 @@
-"""Tells our cancellation of a task from one that aiokafka lets out.
+"""Tells our cancellation of a task from one that aiokafka lets out, and makes ours heard.
 
 It lets out the end of tasks of its own, above all when a client is stopped while Kafka is away. Taken for ours, that
-would end the task that called, silently.
+would end the task that called, silently. And while it stops a client it swallows a cancellation of its caller, who then
+goes on as if nobody had asked for its end.
 """
 
 from __future__ import annotations
@@ -9,8 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from stream.errors import LogUnavailable
+
+HEARD_S = 1.0
+"""Seconds that a task which was cancelled may take to end before it is cancelled again."""
 
 
 @contextmanager
@@ -23,3 +28,13 @@ def only_our_cancellation() -> Iterator[None]:
         if task is not None and task.cancelling():
             raise
         raise LogUnavailable("A call to Kafka was cut off by the end of its connection.") from None
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks that use Kafka, again and again until they have ended. What they raise is left to them."""
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=HEARD_S)
+    await asyncio.gather(*tasks, return_exceptions=True)

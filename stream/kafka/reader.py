@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -17,6 +18,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from stream.errors import LogUnavailable
 from stream.kafka.admin import admin
+from stream.kafka.cancellation import only_our_cancellation
 from stream.topics import MAX_RECORD_BYTES
 
 RETRY_S = 0.1
@@ -49,16 +51,9 @@ class LogReader:
         """(topic, partition) -> its extent. Raises LogUnavailable."""
         wanted = [TopicPartition(topic, partition) for topic, partition in partitions]
         committed = await self._committed(group)
-        async with self._one:
-            consumer = await self._consumer()
-            try:
-                async with asyncio.timeout(self._deadline):
-                    beginnings = await consumer.beginning_offsets(wanted)
-                    ends = await consumer.end_offsets(wanted)
-            except (KafkaError, TimeoutError) as error:
-                raise LogUnavailable("Kafka does not tell where its topics end.") from error
-            finally:
-                await consumer.stop()
+        async with self._looking("Kafka does not tell where its topics end.") as consumer:
+            beginnings = await consumer.beginning_offsets(wanted)
+            ends = await consumer.end_offsets(wanted)
         return {
             (tp.topic, tp.partition): Extent(
                 beginnings[tp],
@@ -70,14 +65,15 @@ class LogReader:
 
     async def _committed(self, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
         """What the group has committed. Its coordinator is waited for: it may be moving, or be new like the cluster."""
-        async with admin(self._bootstrap) as client, asyncio.timeout(self._deadline):
-            while True:
-                try:
-                    found: dict[TopicPartition, OffsetAndMetadata] = await client.list_consumer_group_offsets(group)
-                except COORDINATOR_MOVES:
-                    await asyncio.sleep(RETRY_S)
-                else:
-                    return found
+        with only_our_cancellation():
+            async with admin(self._bootstrap) as client, asyncio.timeout(self._deadline):
+                while True:
+                    try:
+                        found: dict[TopicPartition, OffsetAndMetadata] = await client.list_consumer_group_offsets(group)
+                    except COORDINATOR_MOVES:
+                        await asyncio.sleep(RETRY_S)
+                    else:
+                        return found
 
     async def newest(self, partitions: dict[tuple[str, int], Extent], count: int) -> dict[tuple[str, int], list[bytes]]:
         """The values of at most `count` newest records of each partition, up to its extent's end, oldest first."""
@@ -89,24 +85,15 @@ class LogReader:
         }
         if not starts:
             return found
-        async with self._one:
-            consumer = await self._consumer()
-            try:
-                async with asyncio.timeout(self._deadline):
-                    consumer.assign(list(starts))
-                    for tp, start in starts.items():
-                        consumer.seek(tp, start)
-                    left = set(starts)
-                    while left:
-                        for tp, messages in (await consumer.getmany(timeout_ms=500)).items():
-                            found[tp.topic, tp.partition] += [m.value for m in messages if m.value is not None]
-                        left = {
-                            tp for tp in left if await consumer.position(tp) < partitions[tp.topic, tp.partition].end
-                        }
-            except (KafkaError, TimeoutError) as error:
-                raise LogUnavailable("Kafka does not hand out the newest records.") from error
-            finally:
-                await consumer.stop()
+        async with self._looking("Kafka does not hand out the newest records.") as consumer:
+            consumer.assign(list(starts))
+            for tp, start in starts.items():
+                consumer.seek(tp, start)
+            left = set(starts)
+            while left:
+                for tp, messages in (await consumer.getmany(timeout_ms=500)).items():
+                    found[tp.topic, tp.partition] += [m.value for m in messages if m.value is not None]
+                left = {tp for tp in left if await consumer.position(tp) < partitions[tp.topic, tp.partition].end}
         return found
 
     async def last_records(self, ends: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
@@ -115,21 +102,28 @@ class LogReader:
         It is not always the one before the end: compaction takes tombstones away, and a transaction's marker is none.
         """
         found: dict[tuple[str, int], int] = {}
-        async with self._one:
-            consumer = await self._consumer()
-            try:
-                async with asyncio.timeout(self._deadline):
-                    beginnings = await consumer.beginning_offsets([TopicPartition(*place) for place in ends])
-                    back = 1
-                    while left := {TopicPartition(*place): end for place, end in ends.items() if place not in found}:
-                        for tp, newest in (await _newest_offsets(consumer, left, beginnings, back)).items():
-                            found[tp.topic, tp.partition] = newest
-                        back *= 16
-            except (KafkaError, TimeoutError) as error:
-                raise LogUnavailable("Kafka does not hand out the newest records.") from error
-            finally:
-                await consumer.stop()
+        async with self._looking("Kafka does not hand out the newest records.") as consumer:
+            beginnings = await consumer.beginning_offsets([TopicPartition(*place) for place in ends])
+            back = 1
+            while left := {TopicPartition(*place): end for place, end in ends.items() if place not in found}:
+                for tp, newest in (await _newest_offsets(consumer, left, beginnings, back)).items():
+                    found[tp.topic, tp.partition] = newest
+                back *= 16
         return found
+
+    @asynccontextmanager
+    async def _looking(self, unanswered: str) -> AsyncIterator[AIOKafkaConsumer]:
+        """A consumer of its own, within the deadline. Raises LogUnavailable with the sentence `unanswered`."""
+        async with self._one:
+            with only_our_cancellation():
+                consumer = await self._consumer()
+                try:
+                    async with asyncio.timeout(self._deadline):
+                        yield consumer
+                except (KafkaError, TimeoutError) as error:
+                    raise LogUnavailable(unanswered) from error
+                finally:
+                    await consumer.stop()
 
     async def _consumer(self) -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(

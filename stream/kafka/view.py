@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from stream.codec import decode
 from stream.errors import LogUnavailable, RecordRefused
 from stream.kafka.address import Bootstrap, address_of
-from stream.kafka.cancellation import only_our_cancellation
+from stream.kafka.cancellation import end, only_our_cancellation
 from stream.records import AnyRecord
 from stream.telemetry import log
 from stream.topics import MAX_RECORD_BYTES, Topic
@@ -56,9 +56,7 @@ class CompactedView:
 
     async def stop(self) -> None:
         tasks = [*self._reads] if self._task is None else [self._task, *self._reads]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
 
     async def read_to_end(self) -> None:
         """Return once everything that the topic holds now is in `records`.
