@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -63,9 +64,17 @@ class Child:
             await self._process.wait()
 
     def last_words(self) -> str:
-        """The last line of its log: usually why it ended."""
+        """The last line of its log, which usually says why it ended: of one in JSON the reason alone."""
         with suppress(OSError), self.log_file.open("rb") as file:
             file.seek(max(0, self.log_file.stat().st_size - 64 * 1024))
             lines = file.read().decode(errors="replace").strip().splitlines()
-            return ANSI.sub("", lines[-1])[:TAIL] if lines else ""
+            return _reason(ANSI.sub("", lines[-1]))[:TAIL] if lines else ""
         return ""
+
+
+def _reason(line: str) -> str:
+    with suppress(ValueError):
+        told = json.loads(line)
+        if isinstance(told, dict) and isinstance(told.get("reason"), str):
+            return str(told["reason"])
+    return line

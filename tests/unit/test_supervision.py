@@ -1,0 +1,101 @@
+"""How `up` keeps its parts running: backoff, and when it gives up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agents.child import Child
+from agents.installation import Installation
+from stream.errors import BrokerFailed
+from stream.settings import Settings
+from tests.virtual_time import VirtualTime, run
+
+
+class Part:
+    """One that ends in these ways. lives: how long each life takes, in seconds. started: when it was started again."""
+
+    def __init__(self, loop: VirtualTime, ends: Iterable[str], lives: float) -> None:
+        self.started: list[float] = []
+        self._loop = loop
+        self._ends: Iterator[str] = iter(ends)
+        self._lives = lives
+
+    async def ended(self) -> str:
+        await asyncio.sleep(self._lives)
+        how = next(self._ends, None)
+        if how is None:
+            await asyncio.Event().wait()
+        assert how is not None
+        return how
+
+    async def start(self) -> None:
+        self.started.append(self._loop.time())
+
+
+async def watched(loop: VirtualTime, data: Path, part: Part, until: float) -> tuple[str | None, list[str]]:
+    """What it gave up with, None when it had not by then; and what was said."""
+    said: list[str] = []
+    installation = Installation(Settings(data=data), say=said.append, clock=loop)
+    installation._watch("worker", part.ended, part.start, lambda: "the vault is locked")
+    await asyncio.wait([installation.failed], timeout=until)
+    for watcher in installation._watchers:
+        watcher.cancel()
+    return (installation.failed.result() if installation.failed.done() else None), said
+
+
+def test_a_part_that_keeps_ending_is_started_again_ever_later_and_then_given_up_loudly(tmp_path: Path) -> None:
+    loop = VirtualTime()
+    part = Part(loop, ["exit code 1"] * 100, lives=1)
+    why, said = run(watched(loop, tmp_path, part, 1000), loop)
+    assert why == "worker ended 6 times in 120 s, last with exit code 1: the vault is locked"
+    waits = [round(b - a - 1, 3) for a, b in zip([0, *part.started], part.started, strict=False)]
+    assert waits == [0.5, 1, 2, 4, 8]
+    assert said[:2] == ["worker ended (exit code 1): the vault is locked", "worker runs again"]
+
+
+def test_a_part_that_ends_now_and_then_is_never_given_up(tmp_path: Path) -> None:
+    loop = VirtualTime()
+    part = Part(loop, ["signal SIGKILL"] * 50, lives=60)
+    why, said = run(watched(loop, tmp_path, part, 50 * 70), loop)
+    assert why is None
+    assert len(part.started) == 50
+    assert said.count("worker runs again") == 50
+
+
+def test_what_only_a_person_can_mend_is_not_tried_again(tmp_path: Path) -> None:
+    loop = VirtualTime()
+    part = Part(loop, ["exit code 2"], lives=1)
+    why, said = run(watched(loop, tmp_path, part, 100), loop)
+    assert why == "the vault is locked"
+    assert part.started == []
+    assert said == ["worker ended (exit code 2): the vault is locked"]
+
+
+def test_a_part_that_cannot_be_started_again_is_given_up_with_its_reason(tmp_path: Path) -> None:
+    loop = VirtualTime()
+
+    class Broken(Part):
+        async def start(self) -> None:
+            raise BrokerFailed("The disk is full.")
+
+    why, _ = run(watched(loop, tmp_path, Broken(loop, ["exit code 1"], 1), 100), loop)
+    assert why == "The disk is full."
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"event": "worker.crashed", "reason": "Do this.", "error": "ActionNeeded"}', "Do this."),
+        ('{"event": "worker.ready"}', '{"event": "worker.ready"}'),
+        ("Killed", "Killed"),
+        ("[1, 2]", "[1, 2]"),
+    ],
+)
+def test_why_a_part_ended_is_the_reason_in_the_last_line_of_its_log(tmp_path: Path, line: str, words: str) -> None:
+    child = Child("worker", logs=tmp_path, environment={})
+    child.log_file.write_text(f"something else\n{line}\n")
+    assert child.last_words() == words
