@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from typing import Any, NoReturn
+from typing import Any
 
 import faust
 
+from agents.ending import AGAIN, end_at_once, leave
 from agents.folding import Folding
 from agents.health import Health, Serving
 from agents.lanes import Lanes
-from agents.wiring import wire
+from agents.progress import waiting_work
+from agents.stacks import log_stacks
+from agents.watchdog import Watchdog, WatchdogPolicy, Work
+from agents.wiring import Parts, wire
 from stream.clock import Clock, SystemClock
 from stream.errors import LogUnavailable
 from stream.kafka.cancellation import end
@@ -47,6 +49,8 @@ class Worker:
         self._failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._folding: Folding | None = None
         self._lanes: Lanes | None = None
+        self._parts: Parts | None = None
+        self._loop = asyncio.get_running_loop()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. What the worker must not survive ends the process here and now."""
@@ -58,6 +62,10 @@ class Worker:
             )
             stack.push_async_callback(health.stop)
             logger.info("worker.listening", address=address)
+            policy = WatchdogPolicy(block=settings.watchdog_block, stall=settings.watchdog_stall)
+            watchdog = Watchdog(policy, self._clock, self._waiting, self._hangs)
+            watchdog.start()
+            stack.push_async_callback(watchdog.stop)
             event_log = await self._connect(stop)
             if event_log is None:
                 return
@@ -88,7 +96,8 @@ class Worker:
 
     async def _work(self, stack: AsyncExitStack, event_log: EventLog, stop: asyncio.Event) -> None:
         parts = await wire(stack, self._settings, self._kafka, event_log, self._vault, self._clock, self._fail)
-        app, self._folding, self._lanes = parts.app, parts.folding, parts.lanes
+        self._parts, self._folding, self._lanes = parts, parts.folding, parts.lanes
+        app = parts.app
         app.on_partitions_revoked.connect(self._revoked)
         app.on_partitions_assigned.connect(self._given)
         app.on_rebalance_complete.connect(self._recovered)
@@ -112,15 +121,24 @@ class Worker:
             for task in (told, crashed, starting):
                 task.cancel()
         if self._failed.done():
-            end_at_once(self._failed.result())
+            end_at_once(self._failed.result(), self._settings.data)
         if app.crashed:
-            end_at_once(app.crash_reason or RuntimeError("the stream processor crashed"))
+            end_at_once(app.crash_reason or RuntimeError("the stream processor crashed"), self._settings.data)
         if starting.done():
             starting.result()
 
     def _fail(self, error: BaseException) -> None:
         if not self._failed.done():
             self._failed.set_result(error)
+
+    def _waiting(self) -> Iterable[Work]:
+        return () if self._parts is None else waiting_work(self._parts, self._not_ready)
+
+    def _hangs(self, sentence: str) -> None:
+        """On the watchdog's thread: the loop may stand still."""
+        log_stacks(self._loop)
+        logger.critical("worker.hangs", reason=sentence)
+        leave(AGAIN)
 
     # -- partitions ---------------------------------------------------------------------------------------------------
 
@@ -174,12 +192,3 @@ class Worker:
 
     def _serving(self, connection: ConnectionId) -> Serving:
         return self._lanes.serving(connection) if self._lanes else Serving(False, self._not_ready or "starting")
-
-
-def end_at_once(error: BaseException) -> NoReturn:
-    """Log why and end the process: nothing is flushed, no connection is closed in order, another worker may own it."""
-    kind = "fatal" if isinstance(error, LogUnavailable) else "crashed"
-    logger.critical(f"worker.{kind}", error=type(error).__name__, reason=str(error)[:300], exc_info=error)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -162,6 +162,13 @@ class Lanes:
     @property
     def debts(self) -> int:
         return sum(lane.debts for served in self._served.values() for lane in served.lanes)
+
+    def at_work(self) -> Iterator[tuple[str, int]]:
+        """Each lane that has something to do and nothing to wait for: its name, and how far it has come."""
+        for served in self._served.values():
+            for lane in served.lanes:
+                if lane.at_work:
+                    yield f"The lane of {lane.connection} to {lane.api}", lane.moves
 
     async def _serve(self, partition: Partition, record: Connection) -> None:
         served = self._served[record.connection] = _Served(partition, record)

@@ -26,6 +26,7 @@ from stream.clock import Clock
 from stream.core.rows import Address, Company, ContactState, Person, Row
 from stream.fence import Fence
 from stream.kafka.event_log import EventLog
+from stream.kafka.lookout import Lookout
 from stream.kafka.reader import LogReader
 from stream.kafka.view import CompactedView
 from stream.records import Connection, ConnectionId, Mapping
@@ -44,6 +45,7 @@ class Parts:
     folding: Folding
     lanes: Lanes
     connections: CompactedView
+    lookout: Lookout
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,11 @@ async def wire(
         await view.start()
         stack.push_async_callback(view.stop)
     _register_agents(app, folding, tables, connections)
-    return Parts(app, folding, lanes, connections)
+    lookout = Lookout(bootstrap, log.topic_ids, log.partitions, failed)
+    lookout.watched = lambda: [(topic.name, number) for topic in INPUTS for number in folding.owned.partitions]
+    lookout.start()
+    stack.push_async_callback(lookout.stop)
+    return Parts(app, folding, lanes, connections, lookout)
 
 
 def _register_agents(app: faust.App, folding: Folding, tables: Tables, connections: CompactedView) -> None:

@@ -36,6 +36,12 @@ class Settings(BaseSettings):
     settle_time: float = Field(60.0, ge=0, description="Seconds before a write with a lost answer is looked up")
     session_timeout: float = Field(8.0, ge=6, description="Seconds after which a silent worker loses its partitions")
     call_deadline: float = Field(5.0, gt=0, description="Seconds one API call may take")
+    watchdog_block: float = Field(
+        20.0, ge=1, description="Seconds for which a worker's loop may stand still before the worker is ended"
+    )
+    watchdog_stall: float = Field(
+        180.0, ge=10, description="Seconds for which work may wait in a worker without progress before it is ended"
+    )
     vault_keys: str | None = Field(None, description="Vault key file's text; instead of a file", repr=False)
     vault_key_file: Path | None = Field(None, description="Vault key file; default: vault.json in the data folder")
     bamboohr_url: str | None = Field(None, description="Loopback stand-in for https://{subdomain}.bamboohr.com")

@@ -132,6 +132,11 @@ class EventLog:
         """The id of the topic's present life."""
         return self._topic_ids[topic]
 
+    @property
+    def topic_ids(self) -> dict[str, str]:
+        """Topic -> the id of its present life, changelogs included."""
+        return dict(self._topic_ids)
+
     def partition_of(self, connection: ConnectionId) -> int:
         return partition_of(connection, self.partitions)
 

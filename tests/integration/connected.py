@@ -155,9 +155,10 @@ class WorkerProcess:
         self._reader: asyncio.Task[None] | None = None
         self.process: asyncio.subprocess.Process
 
-    async def start(self) -> None:
+    async def start(self, *module: str) -> None:
+        """module: another one to run, with its arguments."""
         self.process = await asyncio.create_subprocess_exec(
-            *tethered([sys.executable, "-m", "agents.cli", "worker"]),
+            *tethered([sys.executable, "-m", *(module or ("agents.cli", "worker"))]),
             env=environment(**self._variables),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,

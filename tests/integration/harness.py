@@ -73,7 +73,7 @@ class Crash(BaseException):
     """What a worker in this process ends with when a test wants it to."""
 
 
-def _raise(error: BaseException) -> NoReturn:
+def _raise(error: BaseException, _: Path) -> NoReturn:
     """In place of the end of the process."""
     raise error
 
