@@ -12,7 +12,7 @@ from typing import Protocol
 from agents.partition import INPUTS, Partition
 from agents.results import Log, Results
 from stream.codec import decode
-from stream.errors import RecordRefused
+from stream.errors import ActionNeeded, RecordRefused
 from stream.kafka.reader import Extent
 from stream.records import ContactUpsert, DeadLetter
 from stream.telemetry import log
@@ -133,6 +133,8 @@ class Ownership:
 
     def _learn(self, partition: Partition, extents: Mapping[Place, Extent], tails: Mapping[Place, list[bytes]]) -> None:
         number = partition.number
+        for topic in INPUTS:
+            _refuse_gap(topic.name, number, extents[topic.name, number])
         partition.next = {topic.name: extents[topic.name, number].next_read for topic in INPUTS}
         partition.ends = {topic.name: extents[topic.name, number].end for topic in INPUTS}
         for topic in (CONTACT_UPSERTS, DEAD_LETTERS):
@@ -157,3 +159,24 @@ class Ownership:
                 return
             logger.warning("folding.foreign_row", changelog=changelog, partition=number, offset=offset)
             await table.write_again(number, key.decode())
+
+
+def _refuse_gap(topic: str, number: int, extent: Extent) -> None:
+    """Raises ActionNeeded when what is to be folded next is not in the log: records would be passed over."""
+    committed = extent.committed
+    if committed is None or extent.beginning <= committed <= extent.end:
+        return
+    if committed > extent.end:
+        raise ActionNeeded(
+            f"Topic {topic}, partition {number}, ends at {extent.end} and was folded up to {committed}: it was made "
+            "again or has lost records. End every worker and restore it from a copy of the cluster.",
+            topic=topic,
+            partition=number,
+        )
+    raise ActionNeeded(
+        f"Records {committed} to {extent.beginning - 1} of {topic}, partition {number}, were deleted before they were "
+        "folded. End every worker and restore them, or go on without them: kafka-consumer-groups.sh --group "
+        f"{APP} --topic {topic}:{number} --reset-offsets --to-earliest --execute.",
+        topic=topic,
+        partition=number,
+    )

@@ -1,0 +1,69 @@
+"""What must never be silent about the log: a worker ends, says what to do, and passes nothing over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiokafka import TopicPartition
+from aiokafka.admin import NewPartitions, RecordsToDelete
+
+from stream.errors import ActionNeeded
+from stream.kafka.admin import admin
+from stream.topics import HR_EVENTS, REFERENCE, partition_of
+from tests.integration.harness import PARTITIONS, Desk, commit, committed, desk, event_log, recreate
+from tests.integration.inputs import ACME, OTHER, heard
+
+HERE = partition_of(ACME, PARTITIONS)
+
+
+async def told(bootstrap: str, *people: str) -> None:
+    async with event_log(bootstrap) as log:
+        for who in people:
+            await log.append(heard(who))
+
+
+async def test_records_that_were_deleted_before_they_were_folded_stop_the_worker(
+    bootstrap: str, tmp_path: Path
+) -> None:
+    await told(bootstrap, "1", "2", "3", "4")
+    async with event_log(bootstrap) as log:
+        await log.append(heard("9", connection=OTHER))
+    async with admin(bootstrap) as client:
+        await client.delete_records({TopicPartition(HR_EVENTS.name, HERE): RecordsToDelete(before_offset=3)})
+    await commit(bootstrap, 0)
+    await commit(bootstrap, 1, HR_EVENTS)
+    one = Desk(bootstrap, tmp_path)
+    await one.start()
+    error = await one.ended()
+    assert isinstance(error, ActionNeeded)
+    assert error.message.startswith(f"Records 1 to 2 of rosterbook.hr-events, partition {HERE}, were deleted")
+    assert await committed(bootstrap, HR_EVENTS, HERE) == 1
+
+
+async def test_a_log_that_ends_before_what_was_folded_stops_the_worker(bootstrap: str, tmp_path: Path) -> None:
+    await told(bootstrap, "1", "2")
+    await commit(bootstrap, 0)
+    await commit(bootstrap, 5, HR_EVENTS)
+    one = Desk(bootstrap, tmp_path)
+    await one.start()
+    error = await one.ended()
+    assert isinstance(error, ActionNeeded)
+    assert "was folded up to 5" in error.message
+
+
+async def test_a_topic_that_is_made_again_under_a_running_worker_ends_it(bootstrap: str, tmp_path: Path) -> None:
+    async with desk(bootstrap, tmp_path) as one:
+        await recreate(bootstrap, [REFERENCE.name])
+        error = await one.ended()
+    assert isinstance(error, ActionNeeded)
+    assert f"Topic {REFERENCE.name} was deleted" in error.message
+
+
+async def test_a_topic_that_gets_more_partitions_under_a_running_worker_ends_it(bootstrap: str, tmp_path: Path) -> None:
+    async with desk(bootstrap, tmp_path) as one:
+        async with admin(bootstrap) as client:
+            await client.create_partitions({REFERENCE.name: NewPartitions(PARTITIONS + 1)})
+        error = await one.ended()
+        await recreate(bootstrap, [REFERENCE.name])
+    assert isinstance(error, ActionNeeded)
+    assert f"had {PARTITIONS} partitions and has {PARTITIONS + 1} now" in error.message
