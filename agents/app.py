@@ -56,7 +56,7 @@ class Worker:
         """Work until `stop` is set. What the worker must not survive ends the process here and now."""
         settings = self._settings
         async with AsyncExitStack() as stack:
-            health = Health(self._vault.key_ids, lambda: self._not_ready, self._serving)
+            health = Health(self._vault.key_ids, self._lacking, self._serving)
             address = await health.start(
                 settings.metrics_host, settings.metrics_port, settings.data / "worker" / "address"
             )
@@ -131,6 +131,12 @@ class Worker:
         if not self._failed.done():
             self._failed.set_result(error)
 
+    def _lacking(self) -> str | None:
+        """Why the worker is not ready, None when it is."""
+        if self._not_ready is None and self._parts is not None and not self._parts.lookout.answers:
+            return "Kafka does not answer"
+        return self._not_ready
+
     def _waiting(self) -> Iterable[Work]:
         return () if self._parts is None else waiting_work(self._parts, self._not_ready)
 
@@ -159,6 +165,7 @@ class Worker:
 
     async def _given(self, *_: Any, **__: Any) -> None:
         self._assigned = True
+        self._not_ready = "recovering tables"
 
     async def _recovered(self, app: Any, /, *_: Any, **__: Any) -> None:
         if not self._assigned:  # it ends while the partitions are being given away again
