@@ -34,7 +34,8 @@ class Life(Process):
         self.loop = loop
         self.chance = chance
         self.plan: tuple[int, float | None] | None = None
-        self.steps = 0
+        self.held_for: float | None = None
+        """Seconds for which it will be frozen just before it writes its next change to a vendor."""
         self.over = False
         self.killed: Callable[[], None] = lambda: None
 
@@ -58,6 +59,12 @@ class Life(Process):
         await asyncio.sleep(0)
         if self.over:
             raise asyncio.CancelledError
+
+    async def before_change(self) -> None:
+        """The step at which the next bytes change something at a vendor."""
+        if self.held_for is not None:
+            self.plan, self.held_for = (0, self.held_for), None
+        await self.step()
 
     def travel(self) -> float:
         """Seconds that a message is under way."""

@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from tests.simulation.vendors import TROUBLES, Trouble
 
 ChangeKind = Literal["edit", "move", "swap", "share", "leave", "rehire", "delete", "unstate"]
-FaultKind = Literal["kill", "wipe", "freeze", "stop", "log", "vendor", "outage", "token", "garbage"]
+FaultKind = Literal["kill", "wipe", "freeze", "hold", "stop", "log", "vendor", "outage", "token", "garbage"]
 
 CHANGES: dict[ChangeKind, int] = {
     "edit": 50,
@@ -30,6 +30,7 @@ FAULTS: dict[FaultKind, int] = {
     "kill": 5,
     "wipe": 3,
     "freeze": 6,
+    "hold": 2,
     "stop": 2,
     "log": 3,
     "vendor": 12,
@@ -128,8 +129,8 @@ def _fault(
     whom, steps, seconds = chance.randrange(workers), chance.randrange(60), 0.2 + 5 * chance.random() ** 2
     detail = ""
     match kind:
-        case "freeze":
-            seconds = chance.choice((2.0, 9.0, 14.0, 30.0)) * (0.7 + 0.6 * chance.random())
+        case "freeze" | "hold":
+            seconds = chance.choice((2.0, 9.0, 14.0, 30.0, 90.0)) * (0.7 + 0.6 * chance.random())
         case "log":
             detail = chance.choice(LOG_TROUBLES)
         case "vendor" | "outage":

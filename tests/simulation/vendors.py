@@ -269,7 +269,7 @@ class _Call:
         if exchange.life.over:
             raise asyncio.CancelledError
         if self._body is not None:
-            await exchange.life.step()
+            await exchange.life.before_change()
             wire = _Wire()
             await self._body.write_with_length(cast(Any, wire), None)
             exchange.body = wire.written

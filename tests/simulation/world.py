@@ -229,6 +229,8 @@ class World:
                 worker.life.plan = (fault.steps, None)
             case "freeze" if worker is not None:
                 worker.life.plan = (fault.steps, fault.seconds)
+            case "hold" if worker is not None:
+                worker.life.held_for = fault.seconds
             case "stop" if worker is not None:
                 worker.life.killed = lambda: self._later(fault.whom, fault.seconds)
                 worker.stop()
@@ -259,7 +261,7 @@ class World:
         while self._loop.time() < end:
             for worker in self._workers:
                 if worker is not None:
-                    worker.life.plan = None
+                    worker.life.plan = worker.life.held_for = None
                     worker.log.faults.clear()
             await asyncio.sleep(1.0)
             still = still + 1 if self._is_at_rest() else 0
