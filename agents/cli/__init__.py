@@ -1,9 +1,9 @@
 """The command line `rosterbook`: finds the command, runs it, and turns how it ended into an exit code.
 
-0 done, 1 failed, 2 wrong usage or settings, 130 interrupted. A command returns its exit code or None for 0; an error of
-`stream/errors.py` is printed as its sentence. Each group of commands is a module of this package with a
-`register(app)`, named in `GROUPS`. Such a module imports what is slow (Kafka, Faust, Tink) inside its commands, so that
-`--help` and a mistyped option answer at once.
+0 done, 1 failed, 2 wrong usage or settings or whatever stays so until somebody acts, 130 interrupted. A command returns
+its exit code or None for 0; an error of `stream/errors.py` is printed as its sentence. Each group of commands is a
+module of this package with a `register(app)`, named in `GROUPS`. Such a module imports what is slow (Kafka, Faust,
+Tink) inside its commands, so that `--help` and a mistyped option answer at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import cyclopts
 
 from agents.cli.console import print_error
-from stream.errors import RosterbookError, UsageError
+from stream.errors import ActionNeeded, RosterbookError, UsageError
 
 GROUPS = ("demo", "up", "connection", "dead_letters", "kafka", "gateway", "worker", "topics", "sandbox")
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
@@ -53,7 +53,7 @@ def run(arguments: Sequence[str], app: cyclopts.App | None = None) -> int:
         return end.code if isinstance(end.code, int) else MISUSED
     except RosterbookError as error:
         print_error(error.message)
-        return MISUSED if isinstance(error, UsageError) else FAILED
+        return MISUSED if isinstance(error, UsageError | ActionNeeded) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough; Python would complain once more at exit

@@ -20,7 +20,7 @@ from agents.cli.acceptance import wait_until_in_service
 from agents.cli.surroundings import gateway_url, worker_url
 from stream.bamboohr.signature import is_signed
 from stream.clock import SystemClock
-from stream.errors import BrokerFailed, Retriable, SettingsError
+from stream.errors import ActionNeeded, BrokerFailed, Retriable, SettingsError
 from stream.records import BambooHrSettings, Connection, ConnectionId, Sealed, ZohoSettings
 from stream.settings import Settings
 from stream.telemetry import Masked
@@ -81,7 +81,12 @@ def test_a_command_returns_its_exit_code(result: object, code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(BrokerFailed("Make room\non the disk."), 1), (SettingsError("Set it right."), 2)]
+    ("error", "code"),
+    [
+        (BrokerFailed("Make room\non the disk."), 1),
+        (SettingsError("Set it right."), 2),
+        (ActionNeeded("Restore it."), 2),
+    ],
 )
 def test_an_error_of_ours_is_one_line(error: Exception, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     async def act() -> None:
