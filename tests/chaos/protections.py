@@ -64,7 +64,6 @@ PROTECTIONS: Mapping[str, Patch] = {
     "lane-open-on-revocation": shared.lanes_stay_open_on_revocation,
     "lane-not-fenced": shared.lanes_are_not_fenced,
     "no-settle-time": no_settle_time,
-    "equal-rows-skipped": shared.equal_rows_are_not_written_again,
     "row-before-output": shared.rows_before_their_outputs,
     "answer-before-append": answer_before_append,
     "no-catch-up-gate": shared.no_catch_up_gate,
