@@ -7,6 +7,7 @@ matter to acks in order: `test_folding.py` shows both.
 from __future__ import annotations
 
 import asyncio
+from errno import ENOSPC
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 import agents.faust_app
 from agents.faust_app import CoPartitioned, faust_app, refuse_unchecked_versions
+from agents.faust_edge import FaustStore
 from stream.core.rows import Person
 from stream.errors import ActionNeeded, LogUnavailable
 from stream.kafka.admin import admin
@@ -27,8 +29,6 @@ from stream.kafka.protocol import SetTopicConfigs
 from stream.kafka.reader import LogReader
 from stream.settings import Settings
 from stream.topics import changelog_of, partition_of
-from stream.vault.vault import new_keyset
-from tests.integration.connected import WorkerProcess
 from tests.integration.harness import PARTITIONS, Desk, desk, event_log
 from tests.integration.inputs import ACME, heard
 
@@ -95,19 +95,24 @@ async def test_recovery_does_not_wait_for_a_last_record_that_is_not_there(bootst
         assert set(warm.rows("people")) == {"acme/1", "acme/2"}
 
 
-async def test_a_row_that_cannot_be_recovered_ends_the_worker(bootstrap: str, tmp_path: Path) -> None:
+async def test_a_row_that_cannot_be_recovered_is_told_to_the_worker_which_must_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Faust logs a warning and goes on without the row."""
-    await told_of(bootstrap, tmp_path / "first", "1")
-    async with event_log(bootstrap) as log:
-        await log.put(PEOPLE, HERE, [(b"acme/1", b"no row")])
-    second = WorkerProcess(tmp_path / "second", bootstrap, vault_keys=new_keyset())
-    await second.start()
-    try:
-        assert await second.ended() == 1
-    finally:
-        await second.end()
-    (last,) = second.events("worker.crashed")
-    assert last["error"] == "JSONDecodeError"
+    failed: list[BaseException] = []
+    full = OSError(ENOSPC, "No space left on device")
+
+    def refused(*_: Any) -> None:
+        raise full
+
+    app = faust_app(Settings(data=tmp_path), "127.0.0.1:1", PARTITIONS, LogReader("127.0.0.1:1"))
+    store = FaustStore(app, "people", PARTITIONS, failed.append)
+    monkeypatch.setattr(FaustStore, "get", lambda *_: None)
+    monkeypatch.setattr(FaustStore, "write", refused)
+    row = SimpleNamespace(topic=PEOPLE, partition=HERE, offset=0, key=b"acme/1", value=row_of(0))
+    with pytest.raises(OSError, match="No space"):
+        store.faust.apply_changelog_batch([SimpleNamespace(message=row)])
+    assert failed == [full]
 
 
 async def test_a_record_of_another_changelog_reaches_no_table(bootstrap: str, tmp_path: Path) -> None:
