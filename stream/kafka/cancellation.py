@@ -14,8 +14,10 @@ from typing import Any
 
 from stream.errors import LogUnavailable
 
-HEARD_S = 1.0
-"""Seconds that a task which was cancelled may take to end before it is cancelled again."""
+HEARD_S = 5.0
+"""Seconds that a task which was cancelled may take to end before it is cancelled again: one that stops its client while
+the machine is busy takes a second or two, and a second cancellation would leave the client half stopped.
+"""
 
 
 @contextmanager
