@@ -9,12 +9,13 @@ import faust
 from faust.types import StreamT, TopicT
 
 from agents.folding import Folding
+from agents.letters import tell
 from agents.tables import Rows
 from stream.core import roster as core
 from stream.core import set_aside
 from stream.core.rows import Address, Person
 from stream.records import ConnectionId, EmployeeSnapshot, Mapping
-from stream.telemetry import DEAD_LETTERED, UNCLEAR_PEOPLE, log
+from stream.telemetry import UNCLEAR_PEOPLE, log
 from stream.topics import EMPLOYEES
 
 logger = log("roster")
@@ -50,13 +51,5 @@ def roster(
                     reason=result.unclear,
                 )
             letters = set_aside.of_snapshot(snapshot, step.position)
-            for letter in letters:
-                DEAD_LETTERED.labels(letter.stage).inc()
-                logger.error(
-                    "roster.person_set_aside",
-                    connection=snapshot.connection,
-                    employee=snapshot.employee,
-                    error=letter.error,
-                    reason=letter.message,
-                )
+            tell(logger, "roster.person_set_aside", snapshot.employee, letters)
             await step.commit((*result.upserts, *letters), [(people, result.people), (addresses, result.addresses)])

@@ -6,11 +6,12 @@ import faust
 from faust.types import StreamT, TopicT
 
 from agents.folding import Folding
+from agents.letters import tell
 from agents.tables import Rows
 from stream.core import folds, set_aside
 from stream.core.rows import Company, ContactState
 from stream.records import DesiredContact, LaneOutcome, SyncOutcome
-from stream.telemetry import DEAD_LETTERED, log
+from stream.telemetry import log
 from stream.topics import OUTCOMES
 
 logger = log("settle")
@@ -46,15 +47,7 @@ def settle(
                     )
                     learnt = {outcome.contact_key: folds.learn(state, outcome, step.position)}
                     letters = set_aside.of_outcome(outcome, step.position)
-                    for letter in letters:
-                        DEAD_LETTERED.labels(letter.stage).inc()
-                        logger.error(
-                            "settle.contact_set_aside",
-                            connection=outcome.connection,
-                            employee=outcome.employee,
-                            error=letter.error,
-                            reason=letter.message,
-                        )
+                    tell(logger, "settle.contact_set_aside", outcome.employee, letters)
                     await step.commit(letters, [(contacts, learnt)])
                 case LaneOutcome() as outcome:
                     company = step.get(companies, "company") or Company()

@@ -67,11 +67,7 @@ class Letterbox:
             yield Result(letter, problem=GONE)
 
     async def _redrive(self, letter: Letter, value: bytes | None) -> Result:
-        whole = decode(DEAD_LETTERS, value)
-        assert isinstance(whole, DeadLetter)
-        payload = payload_of(whole)
-        if payload is None and whole.origin is not None:
-            payload = await self._at(whole.origin)
+        whole, payload = await self._opened(value)
         record = redriven(whole, payload, self._clock.now())
         if self._log is None:
             return Result(letter, record)
@@ -89,15 +85,18 @@ class Letterbox:
     async def payload(self, letter: Letter) -> bytes | None:
         """What failed, None where the log no longer holds it. Raises RecordRefused when it is damaged."""
         async for entry in self._scan.these([letter.position]):
-            whole = decode(DEAD_LETTERS, entry.value)
-            assert isinstance(whole, DeadLetter)
-            found = payload_of(whole)
-            return await self._at(whole.origin) if found is None and whole.origin is not None else found
+            return (await self._opened(entry.value))[1]
         return None
 
-    async def _at(self, origin: LogPosition) -> bytes | None:
-        found = [entry.value async for entry in self._scan.these([origin])]
-        return found[0] if found else None
+    async def _opened(self, value: bytes | None) -> tuple[DeadLetter, bytes | None]:
+        """The letter, and what failed, which may lie at its origin alone; None where the log no longer holds it."""
+        whole = decode(DEAD_LETTERS, value)
+        assert isinstance(whole, DeadLetter)
+        payload = payload_of(whole)
+        if payload is None and whole.origin is not None:
+            found = [entry.value async for entry in self._scan.these([whole.origin])]
+            payload = found[0] if found else None
+        return whole, payload
 
     def _command(self, command: str, letter: Letter, more: dict[str, str]) -> Command:
         return Command(
