@@ -26,6 +26,8 @@ INTENT = "\x00intent"
 """Key of a partition's intent row in the roster table; no connection id begins with it."""
 
 R = TypeVar("R", bound=Row)
+Encoded = Mapping[str, Mapping[str, bytes]]
+"""Table -> key -> row."""
 
 
 class Log(Changelog, Protocol):
@@ -69,10 +71,10 @@ class Results:
         partition: Partition,
         cause: LogPosition,
         appends: Sequence[AnyRecord],
-        rows: Mapping[str, Mapping[str, bytes]],
+        rows: Encoded,
     ) -> None:
-        """Make durable what follows from `cause`. rows: table -> key -> row."""
-        if sum(len(values) for values in rows.values()) > 1:
+        """Make durable what follows from `cause`."""
+        if _are_several(rows):
             await self._keep(partition, cause, appends, rows)
         await self._carry_out(partition, cause, appends, rows)
 
@@ -103,7 +105,7 @@ class Results:
         partition: Partition,
         cause: LogPosition,
         appends: Sequence[AnyRecord],
-        rows: Mapping[str, Mapping[str, bytes]],
+        rows: Encoded,
     ) -> None:
         """Make the intent durable: from here on it is carried out, by us or by the next owner."""
         intent = Intent(
@@ -119,7 +121,7 @@ class Results:
         partition: Partition,
         cause: LogPosition,
         appends: Sequence[AnyRecord],
-        rows: Mapping[str, Mapping[str, bytes]],
+        rows: Encoded,
     ) -> None:
         """Append the outputs, unless the log has those of later inputs, and write the rows. Safe to repeat.
 
@@ -127,13 +129,17 @@ class Results:
         have been kept as an intent, which repeats whatever is missing, so that nothing needs to wait for anything.
         """
         unsaid = [r for r in appends if not partition.is_said(TOPIC_OF[type(r)].name, cause.topic, cause.offset)]
-        if sum(len(values) for values in rows.values()) > 1:
+        if _are_several(rows):
             await asyncio.gather(self._log.append_all(unsaid), self._write_all(partition, rows))
         else:
             await self._log.append_all(unsaid)
             await self._write_all(partition, rows)
 
-    async def _write_all(self, partition: Partition, rows: Mapping[str, Mapping[str, bytes]]) -> None:
+    async def _write_all(self, partition: Partition, rows: Encoded) -> None:
         await asyncio.gather(
             *(self.write(partition, self.tables[table], values) for table, values in rows.items() if values)
         )
+
+
+def _are_several(rows: Encoded) -> bool:
+    return sum(len(values) for values in rows.values()) > 1
