@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
 from stream.errors import LogUnavailable, SettingsError
-from stream.kafka.protocol import SetTopicConfigs, TopicMetadata
+from stream.kafka.protocol import SetTopicConfigs, TopicMetadata, topic_id
 from stream.topics import MAX_RECORD_BYTES, TABLES, TOPICS, changelog_of
 
 EXISTS = 36
@@ -61,7 +60,7 @@ async def describe(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, t
     """Topic -> (id, partitions), of those that exist and have a leader for every partition."""
     answer = await client._send_request(TopicMetadata(names))
     return {
-        name: (uuid.UUID(int=((high % 2**64) << 64) | (low % 2**64)).hex, len(partitions))
+        name: (topic_id(high, low), len(partitions))
         for error, name, high, low, _, partitions, _, _ in answer.topics
         if error == 0 and all(partition[2] >= 0 for partition in partitions)
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -15,7 +14,7 @@ from stream.errors import LogUnavailable, RecordRefused
 from stream.kafka.address import Bootstrap, address_of
 from stream.kafka.admin import admin, describe
 from stream.kafka.batches import PartitionWriter
-from stream.kafka.protocol import TopicMetadata
+from stream.kafka.protocol import TopicMetadata, ask_any
 from stream.records import AnyRecord, ConnectionId, LogPosition
 from stream.telemetry import APPENDS
 from stream.topics import HR_EVENTS, MAX_RECORD_BYTES, TABLES, TOPIC_OF, TOPICS, changelog_of, partition_of
@@ -122,11 +121,10 @@ class EventLog:
 
     async def _ask_any(self, request: Any) -> Any:
         """The answer of the first broker that gives one."""
-        client = self._connected().client
-        for broker in client.cluster.brokers():
-            with suppress(KafkaError):
-                return await client.send(broker.nodeId, request)
-        raise LogUnavailable(f"Kafka does not answer at {self._address}: check that it runs.")
+        answer = await ask_any(self._connected().client, request)
+        if answer is None:
+            raise LogUnavailable(f"Kafka does not answer at {self._address}: check that it runs.")
+        return answer
 
     def topic_id(self, topic: str) -> str:
         """The id of the topic's present life."""

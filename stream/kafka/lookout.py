@@ -8,16 +8,14 @@ else would notice. It only looks and says; what is done about it is the caller's
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.errors import ActionNeeded, LogUnavailable
-from stream.kafka.cancellation import only_our_cancellation
-from stream.kafka.protocol import TopicMetadata
+from stream.kafka.cancellation import end, only_our_cancellation
+from stream.kafka.protocol import TopicMetadata, ask_any, topic_id
 from stream.telemetry import log
 
 logger = log("lookout")
@@ -62,8 +60,7 @@ class Lookout:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
 
     async def _run(self) -> None:
         while True:
@@ -97,21 +94,17 @@ class Lookout:
 
     async def _topics(self, consumer: AIOKafkaConsumer) -> dict[str, tuple[int, str, int]]:
         """Topic -> error code, id, partitions. Of the first broker that answers."""
-        client = consumer._client
-        for broker in client.cluster.brokers():
-            try:
-                answer: Any = await client.send(broker.nodeId, TopicMetadata(list(self._topic_ids)))
-            except KafkaError:
-                continue
-            return {
-                name: (code, uuid.UUID(int=((high % 2**64) << 64) | (low % 2**64)).hex, len(partitions))
-                for code, name, high, low, _, partitions, _, _ in answer.topics
-            }
-        raise LogUnavailable("No broker answers.")
+        answer = await ask_any(consumer._client, TopicMetadata(list(self._topic_ids)))
+        if answer is None:
+            raise LogUnavailable("No broker answers.")
+        return {
+            name: (code, topic_id(high, low), len(partitions))
+            for code, name, high, low, _, partitions, _, _ in answer.topics
+        }
 
     def compare(self, found: Mapping[str, tuple[int, str, int]]) -> None:
         """Raises ActionNeeded when a topic is not what it was."""
-        for topic, (code, topic_id, partitions) in found.items():
+        for topic, (code, id_now, partitions) in found.items():
             if code == UNKNOWN_TOPIC:
                 self._missing[topic] = self._missing.get(topic, 0) + 1
                 if self._missing[topic] >= CERTAIN:
@@ -123,7 +116,7 @@ class Lookout:
             self._missing.pop(topic, None)
             if code != 0:
                 continue
-            if topic_id != self._topic_ids[topic]:
+            if id_now != self._topic_ids[topic]:
                 raise recreated(topic)
             if partitions != self._partitions:
                 raise repartitioned(topic, self._partitions, partitions)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
+from contextlib import suppress
 from typing import Any
 
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     Array,
@@ -132,3 +136,16 @@ class SetTopicConfigs(Request[IncrementalAlterConfigsRequest_v0]):  # type: igno
             for topic, entries in self._configs.items()
         ]
         return request_struct_class(resources, False)
+
+
+def topic_id(high: int, low: int) -> str:
+    """A topic's id, of the two halves in which an answer has it: 32 hex characters."""
+    return uuid.UUID(int=((high % 2**64) << 64) | (low % 2**64)).hex
+
+
+async def ask_any(client: AIOKafkaClient, request: Request) -> Any:
+    """The answer of the first broker that gives one; None when none does."""
+    for broker in client.cluster.brokers():
+        with suppress(KafkaError):
+            return await client.send(broker.nodeId, request)
+    return None
