@@ -10,9 +10,7 @@ from typing import Any
 import faust
 
 from agents.ending import AGAIN, end_at_once, leave
-from agents.folding import Folding
 from agents.health import Health, Serving
-from agents.lanes import Lanes
 from agents.progress import waiting_work
 from agents.stacks import log_stacks
 from agents.watchdog import Watchdog, WatchdogPolicy, Work
@@ -47,8 +45,6 @@ class Worker:
         self._assigned = False
         self._not_ready: str | None = "waiting for Kafka"
         self._failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
-        self._folding: Folding | None = None
-        self._lanes: Lanes | None = None
         self._parts: Parts | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -95,8 +91,9 @@ class Worker:
         return None
 
     async def _work(self, stack: AsyncExitStack, event_log: EventLog, stop: asyncio.Event) -> None:
-        parts = await wire(stack, self._settings, self._kafka, event_log, self._vault, self._clock, self._fail)
-        self._parts, self._folding, self._lanes = parts, parts.folding, parts.lanes
+        parts = self._parts = await wire(
+            stack, self._settings, self._kafka, event_log, self._vault, self._clock, self._fail
+        )
         app = parts.app
         app.on_partitions_revoked.connect(self._revoked)
         app.on_partitions_assigned.connect(self._given)
@@ -157,29 +154,28 @@ class Worker:
         await self._close({tp.partition for tp in revoked if tp.topic == HR_EVENTS.name})
 
     async def _close(self, numbers: Iterable[int]) -> None:
-        assert self._lanes is not None
-        assert self._folding is not None
+        assert self._parts is not None
         numbers = list(numbers)
-        await self._lanes.close(numbers)
-        await self._folding.close(numbers)
+        await self._parts.lanes.close(numbers)
+        await self._parts.folding.close(numbers)
 
     async def _given(self, *_: Any, **__: Any) -> None:
         self._assigned = True
         self._not_ready = "recovering tables"
 
     async def _recovered(self, app: Any, /, *_: Any, **__: Any) -> None:
-        if not self._assigned:  # it ends while the partitions are being given away again
+        if not self._assigned:  # a recovery that ends while the partitions are being given away again
             return
         numbers = sorted({tp.partition for tp in app.consumer.assignment() if tp.topic == HR_EVENTS.name})
         self._keep(self._open(numbers))
 
     async def _open(self, numbers: list[int]) -> None:
-        assert self._lanes is not None
-        assert self._folding is not None
-        partitions = await self._folding.open(numbers)
+        assert self._parts is not None
+        lanes = self._parts.lanes
+        partitions = await self._parts.folding.open(numbers)
         logger.info("worker.partitions_opened", partitions=numbers)
         self._not_ready = "catching up"
-        await asyncio.gather(*(self._lanes.open(partition) for partition in partitions))
+        await asyncio.gather(*(lanes.open(partition) for partition in partitions))
         self._not_ready = None
         logger.info("worker.ready", partitions=len(numbers))
 
@@ -198,4 +194,6 @@ class Worker:
         task.add_done_callback(done)
 
     def _serving(self, connection: ConnectionId) -> Serving:
-        return self._lanes.serving(connection) if self._lanes else Serving(False, self._not_ready or "starting")
+        if self._parts is None:
+            return Serving(False, self._not_ready or "starting")
+        return self._parts.lanes.serving(connection)

@@ -20,8 +20,8 @@ from stream.clock import Clock
 class WatchdogPolicy:
     """Seconds. block: the loop may stand still. stall: work may wait without progress. look_every: between looks."""
 
-    block: float = 20.0
-    stall: float = 180.0
+    block: float
+    stall: float
     look_every: float = 1.0
 
 

@@ -21,6 +21,7 @@ from aiokafka.structs import OffsetAndMetadata
 import agents.app
 from agents.app import Worker
 from agents.folding import Folding
+from agents.lanes import Lanes
 from agents.partition import INPUTS
 from stream.codec import decode
 from stream.kafka.admin import admin, apply
@@ -90,8 +91,13 @@ class Desk:
 
     @property
     def folding(self) -> Folding:
-        assert self.worker._folding is not None
-        return self.worker._folding
+        assert self.worker._parts is not None
+        return self.worker._parts.folding
+
+    @property
+    def lanes(self) -> Lanes | None:
+        """None while the worker is not connected."""
+        return None if self.worker._parts is None else self.worker._parts.lanes
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -161,7 +167,7 @@ class Desk:
 
     async def _clear(self) -> None:
         """What the end of a process does: Faust's tasks stop and the local stores are closed."""
-        if self.worker._folding is None:
+        if self.worker._parts is None:
             return
         await self.folding.owned._echo.stop()
         app = self.folding.owned._group.app

@@ -78,7 +78,7 @@ async def test_a_flood_is_kept_over_a_restart_and_told_and_paid_once_the_cause_i
                 return await said() == [("suspended", True)]
 
             await until("the lane is stopped", stopped, 30)
-            serving = one.worker._lanes.serving(ACME) if one.worker._lanes is not None else None
+            serving = one.lanes.serving(ACME) if one.lanes is not None else None
             assert serving is not None
             assert "10 records in a row failed for good" in serving.reason
             await one.folded()

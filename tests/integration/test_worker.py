@@ -154,9 +154,9 @@ async def test_a_replay_of_all_that_was_done_calls_nobody(bootstrap: str, vendor
         async with desk(bootstrap, tmp_path / "first", **vendors.settings()) as first:
             await tell(log, ACME, people_of(ACME))
             await until("ten contacts", lambda: len(vendors.organization.contacts) == EACH, 60)
-            await until("nothing is owed", lambda: first.worker._lanes is not None and not first.worker._lanes.debts)
+            await until("nothing is owed", lambda: first.lanes is not None and not first.lanes.debts)
             await first.folded()
-            await until("nothing is owed", lambda: first.worker._lanes is not None and not first.worker._lanes.debts)
+            await until("nothing is owed", lambda: first.lanes is not None and not first.lanes.debts)
             rows = first.meaning()
         await recreate(bootstrap, [changelog_of(table) for table in TABLES])
         await commit(bootstrap, 0)
@@ -164,8 +164,8 @@ async def test_a_replay_of_all_that_was_done_calls_nobody(bootstrap: str, vendor
 
         async with desk(bootstrap, tmp_path / "second", **vendors.settings()) as second:
             assert second.meaning() == rows
-            assert second.worker._lanes is not None
-            assert second.worker._lanes.debts == 0
+            assert second.lanes is not None
+            assert second.lanes.debts == 0
             await tell(log, ACME, people_of(ACME)[:1])
             await until("the lanes work", lambda: vendors.readings > readings, 30)
             await second.folded()
@@ -215,7 +215,7 @@ async def test_lanes_open_only_when_the_backlog_is_folded(
 
 
 def _folded(one: Desk, topic: Topic) -> int:
-    if one.worker._folding is None:
+    if one.worker._parts is None:
         return 0
     return sum(partition.next[topic.name] for partition in one.folding.owned.partitions.values())
 
@@ -229,7 +229,7 @@ async def test_without_heartbeats_nothing_is_written_and_people_are_read_only_wh
         async with desk(bootstrap, tmp_path, **vendors.settings()) as one:
             await tell(log, ACME, people_of(ACME)[:1])
             await until("the first contact", lambda: len(vendors.organization.contacts) == 1, 60)
-            fence = one.worker._lanes.fence if one.worker._lanes else None
+            fence = one.lanes.fence if one.lanes else None
             assert fence is not None
             with monkeypatch.context() as patched:
                 if heartbeats == "refused":
