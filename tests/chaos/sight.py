@@ -11,23 +11,19 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
+from agents.partition import INPUTS
 from stream.codec import decode
 from stream.errors import LogUnavailable, RecordRefused
 from stream.kafka.admin import admin
 from stream.records import AnyRecord
 from stream.topics import (
     APP,
-    CONTACT_UPSERTS,
-    EMPLOYEES,
-    HR_EVENTS,
     MAX_RECORD_BYTES,
-    OUTCOMES,
     TABLES,
     Topic,
     changelog_of,
 )
 
-INPUTS = (HR_EVENTS, EMPLOYEES, CONTACT_UPSERTS, OUTCOMES)
 ANSWER_S = 5.0
 READ_S = 60.0
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from stream.kafka.embedded import EmbeddedKafka
 from stream.settings import Settings
 from stream.topics import COMMANDS, CONNECTIONS, Topic
 from stream.vault import load_vault
+from tests.e2e import processes
 
 SECRETS = ("bamboo-5f1d", "0123456789abcdef0123456789abcdef", "1000.CLIENT", "c11e47-secret", "1000.aa11.bb22")
 FILE = """
@@ -31,7 +30,6 @@ region = "eu"
 organization_id = "{organization}"
 oauth = {{ client_id = "1000.CLIENT", client_secret = "c11e47-secret", refresh_token = {{ file = "refresh.token" }} }}
 """
-PROGRAM = "import sys; from agents.cli import build, run; sys.exit(run(sys.argv[1:], build(('topics', 'connection'))))"
 
 
 @pytest.fixture(scope="module")
@@ -51,26 +49,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 async def rosterbook(*arguments: str | Path, data: Path) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("ROSTERBOOK_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        PROGRAM,
-        *map(str, arguments),
-        env={**clean, "ROSTERBOOK_DATA": str(data), "ROSTERBOOK_PARTITIONS": "3", "ACME_BAMBOO_KEY": SECRETS[0]},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(60):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    variables = {"ROSTERBOOK_DATA": str(data), "ROSTERBOOK_PARTITIONS": "3", "ACME_BAMBOO_KEY": SECRETS[0]}
+    ended = await processes.rosterbook(*arguments, **variables)
+    return ended.code, ended.out, ended.err
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from base64 import b64encode
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,11 +28,11 @@ from stream.records import (
     SyncOutcome,
 )
 from stream.topics import COMMANDS, CONTACT_UPSERTS, DEAD_LETTERS, EMPLOYEES, HR_EVENTS, OUTCOMES, partition_of
+from tests.e2e import processes
 from tests.integration.harness import Desk, commit, desk, event_log, records
 from tests.integration.inputs import ACME, AT, OTHER, heard, read
 
 HERE = partition_of(ACME, 2)
-PROGRAM = "import sys; from agents.cli import build, run; sys.exit(run(sys.argv[1:], build(('dead_letters',))))"
 BODY = b'{"type":"employee.updated","data":{"employeeId":"31"}}'
 
 
@@ -149,28 +147,10 @@ async def test_a_crash_around_the_append_of_a_letter_neither_loses_nor_doubles_i
 
 async def rosterbook(bootstrap: str, data: Path, *arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output, standard error of `rosterbook dead-letters`."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("ROSTERBOOK_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        PROGRAM,
-        "dead-letters",
-        *arguments,
-        env={**clean, "ROSTERBOOK_DATA": str(data), "ROSTERBOOK_KAFKA": bootstrap, "LOGNAME": "kim"},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(60):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    assert b"Traceback" not in err
-    return process.returncode, out.decode(), err.decode()
+    variables = {"ROSTERBOOK_DATA": str(data), "ROSTERBOOK_KAFKA": bootstrap, "LOGNAME": "kim"}
+    ended = await processes.rosterbook("dead-letters", *arguments, **variables)
+    assert "Traceback" not in ended.err
+    return ended.code, ended.out, ended.err
 
 
 def letter(stage: str, payload: bytes, origin: LogPosition | None = None, **fields: Any) -> DeadLetter:

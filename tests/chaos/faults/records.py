@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
+from agents.partition import INPUTS
 from stream.topics import TABLES, TOPICS, changelog_of
 from tests.chaos.faults.fault import Fault
-from tests.chaos.sight import INPUTS
 from tests.chaos.world import World
 
 READ_BY_AGENTS = {topic.name for topic in INPUTS}
