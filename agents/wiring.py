@@ -16,6 +16,7 @@ from agents.faust_app import faust_app
 from agents.faust_edge import FaustGroup, FaustStore
 from agents.folding import Folding
 from agents.heartbeat import watch_heartbeats
+from agents.lane_making import LaneMaker
 from agents.lanes import Lanes
 from agents.partition import INPUTS
 from agents.roster import roster
@@ -84,13 +85,12 @@ async def wire(
     )
     connections = CompactedView(bootstrap, CONNECTIONS, lambda key, record: lanes.connection_changed(key, record))
     tokens = CompactedView(bootstrap, TOKENS)
-    lanes = Lanes(
+    maker = LaneMaker(
         settings,
         log,
         tables.people,
         tables.contacts,
         tables.companies,
-        connections,
         tokens,
         vault,
         http,
@@ -98,6 +98,7 @@ async def wire(
         clock,
         failed,
     )
+    lanes = Lanes(maker, connections)
     folding.results.row_written = lanes.row_written
     for view in (connections, tokens):
         await view.start()

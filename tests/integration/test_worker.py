@@ -229,7 +229,7 @@ async def test_without_heartbeats_nothing_is_written_and_people_are_read_only_wh
         async with desk(bootstrap, tmp_path, **vendors.settings()) as one:
             await tell(log, ACME, people_of(ACME)[:1])
             await until("the first contact", lambda: len(vendors.organization.contacts) == 1, 60)
-            fence = one.lanes.fence if one.lanes else None
+            fence = one.lanes.maker.fence if one.lanes else None
             assert fence is not None
             with monkeypatch.context() as patched:
                 if heartbeats == "refused":

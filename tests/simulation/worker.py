@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from agents.enrich import enrich
 from agents.folding import Folding
+from agents.lane_making import LaneMaker
 from agents.lanes import Lanes
 from agents.partition import INPUTS
 from agents.roster import roster
@@ -213,13 +214,12 @@ class Worker:
         companies = self.folding.table("companies", Company, self.stores["companies"])
         self.connections = MemoryView(life, broker, CONNECTIONS)
         tokens = MemoryView(life, broker, TOKENS)
-        self.lanes = Lanes(
+        maker = LaneMaker(
             settings,
             cast(Any, self.log),
             people,
             contacts,
             companies,
-            cast(Any, self.connections),
             cast(Any, tokens),
             vault,
             http,
@@ -227,6 +227,7 @@ class Worker:
             clock,
             self.fail,
         )
+        self.lanes = Lanes(maker, cast(Any, self.connections))
         self.folding.results.row_written = self.lanes.row_written
         self.agents: dict[Topic, Any] = {}
         app = cast(Any, SimpleNamespace(agent=self._agent))

@@ -1,0 +1,179 @@
+"""Makes the lanes of a connection: for each vendor a client with its credentials, the work that the lane does with it,
+and the ledger of the calls that were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import aiohttp
+
+from agents.partition import Partition
+from agents.tables import Rows
+from stream.bamboohr.client import BambooHr
+from stream.bamboohr.hosts import base_url
+from stream.bamboohr.lane import ReadPeople
+from stream.clock import Clock
+from stream.codec import fingerprint
+from stream.core.rows import Company, ContactState, Person
+from stream.fence import Fence
+from stream.kafka.event_log import EventLog
+from stream.kafka.view import CompactedView
+from stream.lane import Lane
+from stream.quota import Quota, QuotaLedger
+from stream.records import Connection, ConnectionId, LogPosition, Tokens
+from stream.settings import Settings
+from stream.topics import HR_EVENTS
+from stream.vault.vault import Vault
+from stream.zoho.client import ZohoBooks
+from stream.zoho.lane import KeepContacts
+from stream.zoho.oauth import AccessTokens, NewToken
+from stream.zoho.regions import accounts_url, api_url
+
+BAMBOOHR = Quota(per_minute=6000, in_flight=4, burst=20)
+"""BambooHR publishes no numbers: what it answers (429, Retry-After) is what holds. Four at once keep us polite."""
+
+
+@dataclass
+class LaneMaker:
+    """What all lanes of a worker share. crashed: told of what a worker must not survive."""
+
+    settings: Settings
+    log: EventLog
+    people: Rows[Person]
+    contacts: Rows[ContactState]
+    companies: Rows[Company]
+    tokens: CompactedView
+    vault: Vault
+    http: aiohttp.ClientSession
+    fence: Fence
+    clock: Clock
+    crashed: Callable[[BaseException], None]
+    _ledgers: dict[tuple[ConnectionId, str], QuotaLedger] = field(default_factory=dict)
+    _left: dict[int, int] = field(default_factory=dict)
+    """Partition -> the generation in which it was ours last."""
+
+    def forget_calls(self, partition: Partition) -> None:
+        """Calls are counted on only if the partition was ours in the generation before: else others made some since."""
+        if self._left.get(partition.number) != partition.generation - 1:
+            gone = [key for key in self._ledgers if self.log.partition_of(key[0]) == partition.number]
+            for key in gone:
+                del self._ledgers[key]
+        self._left[partition.number] = partition.generation
+
+    def people_lane(self, record: Connection, number: int) -> Lane:
+        """Reads employees. number: the connection's partition. Raises RosterbookError when the settings do not do."""
+        connection = record.connection
+        api_key = self.vault.open(record.bamboohr.api_key, connection=connection, purpose="bamboohr.api_key")
+        lane = self._lane(connection, number, "bamboohr", BAMBOOHR)
+        client = BambooHr(
+            self.http,
+            base_url(self.settings, record.bamboohr.subdomain),
+            api_key,
+            admit=lane.admit,
+            deadline=self.settings.call_deadline,
+            clock=self.clock,
+        )
+        topic_id = self.log.topic_id(HR_EVENTS.name)
+        lane.attach(
+            ReadPeople(
+                connection,
+                client,
+                mapping_version=fingerprint(record.mapping),
+                person_of=lambda employee: self.people.get(number, f"{connection}/{employee}"),
+                event_at=lambda offset: LogPosition(
+                    topic=HR_EVENTS.name, topic_id=topic_id, partition=number, offset=offset
+                ),
+                append=self.log.append,
+                guard=lane.guard,
+                clock=self.clock,
+            )
+        )
+        return lane
+
+    def contacts_lane(self, record: Connection, number: int) -> Lane:
+        """Keeps contacts; otherwise as `people_lane`."""
+        connection, zoho = record.connection, record.zoho
+        lane = self._lane(
+            connection, number, "zoho", Quota(per_minute=zoho.calls_per_minute, in_flight=zoho.calls_in_flight)
+        )
+        client = ZohoBooks(
+            self.http,
+            api_url(self.settings, zoho.region),
+            zoho.organization_id,
+            self._access_tokens(record, lane),
+            admit=lane.admit,
+            deadline=self.settings.call_deadline,
+            clock=self.clock,
+        )
+        lane.attach(
+            KeepContacts(
+                connection,
+                client,
+                preview=record.mode == "preview",
+                state_of=lambda key: self.contacts.get(number, f"{connection}/{key}"),
+                append=self.log.append,
+                guard=lane.guard,
+                clock=self.clock,
+                settle_time=self.settings.settle_time,
+            )
+        )
+        return lane
+
+    def _lane(self, connection: ConnectionId, number: int, api: Literal["bamboohr", "zoho"], quota: Quota) -> Lane:
+        company = self.companies.get(number, f"{connection}/company")
+        return Lane(
+            connection,
+            api,
+            ledger=self._ledger(connection, api, quota),
+            fence=self.fence,
+            clock=self.clock,
+            append=self.log.append,
+            crashed=self.crashed,
+            suspended=None if company is None else company.suspended.get(api),
+        )
+
+    def _ledger(self, connection: ConnectionId, api: str, quota: Quota) -> QuotaLedger:
+        """The calls of a connection count on when its settings change, or its partition comes back at once."""
+        ledger = self._ledgers.get((connection, api))
+        if ledger is None or ledger.quota != quota:
+            ledger = self._ledgers[connection, api] = QuotaLedger(quota, self.clock)
+        return ledger
+
+    def _access_tokens(self, record: Connection, lane: Lane) -> AccessTokens:
+        connection, zoho = record.connection, record.zoho
+
+        async def save(token: NewToken) -> None:
+            sealed = self.vault.seal(token.access_token, connection=connection, purpose="zoho.access_token")
+            await self.log.append(
+                Tokens(
+                    connection=connection,
+                    api="zoho",
+                    access_token=sealed,
+                    expires_at=token.expires_at,
+                    requested_at=token.requested_at,
+                )
+            )
+
+        return AccessTokens(
+            self.http,
+            accounts_url(self.settings, zoho.region),
+            client_id=self.vault.open(zoho.client_id, connection=connection, purpose="zoho.client_id"),
+            client_secret=self.vault.open(zoho.client_secret, connection=connection, purpose="zoho.client_secret"),
+            refresh_token=self.vault.open(zoho.refresh_token, connection=connection, purpose="zoho.refresh_token"),
+            held=self._held_token(connection),
+            save=save,
+            admit=lane.admit_token,
+            deadline=self.settings.call_deadline,
+            clock=self.clock,
+        )
+
+    def _held_token(self, connection: ConnectionId) -> NewToken | None:
+        """The token that the last owner of the connection saved."""
+        saved = self.tokens.records.get(f"{connection}|zoho")
+        if not isinstance(saved, Tokens):
+            return None
+        token = self.vault.open(saved.access_token, connection=connection, purpose="zoho.access_token")
+        return NewToken(token, saved.expires_at, saved.requested_at)
