@@ -10,6 +10,8 @@ from typing import Literal
 
 import aiohttp
 
+from agents.operations import Operations
+from agents.orders import handlers
 from agents.partition import Partition
 from agents.tables import Rows
 from stream.bamboohr.client import BambooHr
@@ -34,6 +36,15 @@ from stream.zoho.regions import accounts_url, api_url
 
 BAMBOOHR = Quota(per_minute=6000, in_flight=4, burst=20)
 """BambooHR publishes no numbers: what it answers (429, Retry-After) is what holds. Four at once keep us polite."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """Everything that works for one connection; nothing of it is opened yet."""
+
+    people: Lane
+    contacts: Lane
+    operations: Operations
 
 
 @dataclass
@@ -63,8 +74,22 @@ class LaneMaker:
                 del self._ledgers[key]
         self._left[partition.number] = partition.generation
 
-    def people_lane(self, record: Connection, number: int) -> Lane:
-        """Reads employees. number: the connection's partition. Raises RosterbookError when the settings do not do."""
+    def make(self, record: Connection, number: int) -> Made:
+        """number: the connection's partition. Raises RosterbookError when the settings do not do."""
+        people, bamboohr = self._people(record, number)
+        contacts, zoho = self._contacts(record, number)
+        operations = Operations(
+            record.connection,
+            handlers(record, bamboohr, zoho),
+            company=lambda: self.companies.get(number, f"{record.connection}/company"),
+            append=self.log.append,
+            crashed=self.crashed,
+            clock=self.clock,
+        )
+        return Made(people, contacts, operations)
+
+    def _people(self, record: Connection, number: int) -> tuple[Lane, BambooHr]:
+        """Reads employees."""
         connection = record.connection
         api_key = self.vault.open(record.bamboohr.api_key, connection=connection, purpose="bamboohr.api_key")
         lane = self._lane(connection, number, "bamboohr", BAMBOOHR)
@@ -91,10 +116,10 @@ class LaneMaker:
                 clock=self.clock,
             )
         )
-        return lane
+        return lane, client
 
-    def contacts_lane(self, record: Connection, number: int) -> Lane:
-        """Keeps contacts; otherwise as `people_lane`."""
+    def _contacts(self, record: Connection, number: int) -> tuple[Lane, ZohoBooks]:
+        """Keeps contacts."""
         connection, zoho = record.connection, record.zoho
         lane = self._lane(
             connection, number, "zoho", Quota(per_minute=zoho.calls_per_minute, in_flight=zoho.calls_in_flight)
@@ -120,7 +145,7 @@ class LaneMaker:
                 settle_time=self.settings.settle_time,
             )
         )
-        return lane
+        return lane, client
 
     def _lane(self, connection: ConnectionId, number: int, api: Literal["bamboohr", "zoho"], quota: Quota) -> Lane:
         company = self.companies.get(number, f"{connection}/company")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from agents.health import Serving
-from agents.lane_making import LaneMaker
+from agents.lane_making import LaneMaker, Made
 from agents.partition import Partition
 from stream.errors import RosterbookError
 from stream.kafka.view import CompactedView
@@ -23,17 +23,21 @@ SCAN_PAUSE = 500
 
 @dataclass
 class _Served:
-    """A connection of an open partition. lanes: empty while it is paused or cannot be opened; reason: why."""
+    """A connection of an open partition. made: None when it cannot be served; reason: why."""
 
     partition: Partition
     record: Connection
-    people: Lane | None = None
-    contacts: Lane | None = None
+    made: Made | None = None
     reason: str | None = None
 
     @property
     def lanes(self) -> list[Lane]:
-        return [lane for lane in (self.people, self.contacts) if lane is not None]
+        """Those that pay: none while the connection is paused."""
+        return [] if self.made is None or self.record.mode == "paused" else [self.made.people, self.made.contacts]
+
+    async def close(self) -> None:
+        if self.made is not None:
+            await asyncio.gather(self.made.operations.close(), self.made.people.close(), self.made.contacts.close())
 
 
 @dataclass
@@ -68,7 +72,7 @@ class Lanes:
             self._open.pop(number, None)
         async with self._one:  # a change of settings under way opens lanes too
             served = [one for one in self._served.values() if one.partition.number in going]
-            await asyncio.gather(*(lane.close() for one in served for lane in one.lanes))
+            await asyncio.gather(*(one.close() for one in served))
             for one in served:
                 self._served.pop(one.record.connection, None)
 
@@ -91,7 +95,7 @@ class Lanes:
             if self._open.get(partition.number) is not partition:
                 return
             if (before := self._served.pop(connection, None)) is not None:
-                await asyncio.gather(*(lane.close() for lane in before.lanes))
+                await before.close()
             if record is not None:
                 await self._serve(partition, record)
 
@@ -99,12 +103,14 @@ class Lanes:
         """A fold wrote this row."""
         connection, _, rest = key.partition("/")
         served = self._served.get(ConnectionId(connection))
-        if served is None:
+        if served is None or served.made is None:
             return
-        if table == self.maker.people.name and served.people is not None:
-            served.people.notice(rest)
-        elif table == self.maker.contacts.name and served.contacts is not None:
-            served.contacts.notice(rest)
+        if table == self.maker.people.name:
+            served.made.people.notice(rest)
+        elif table == self.maker.contacts.name:
+            served.made.contacts.notice(rest)
+        elif table == self.maker.companies.name:
+            served.made.operations.notice()
 
     def serving(self, connection: ConnectionId) -> Serving:
         """Whether this worker does the connection's work, and why not, or how it stands."""
@@ -133,25 +139,23 @@ class Lanes:
 
     async def _serve(self, partition: Partition, record: Connection) -> None:
         served = self._served[record.connection] = _Served(partition, record)
-        if record.mode == "paused":
-            return
         try:
-            served.people = self.maker.people_lane(record, partition.number)
-            served.contacts = self.maker.contacts_lane(record, partition.number)
+            made = self.maker.make(record, partition.number)
         except RosterbookError as error:
-            served.reason, served.people, served.contacts = error.message, None, None
+            served.reason = error.message
             context = {**error.context, "connection": record.connection}
             logger.error("lanes.not_opened", reason=error.message, **context)
             return
-        await self._scan(served)
+        served.made = made
+        await self._scan(served, made)
         for lane in served.lanes:
             lane.open()
+        made.operations.open()
 
-    async def _scan(self, served: _Served) -> None:
+    async def _scan(self, served: _Served, made: Made) -> None:
         """Tell the lanes of every row before they pay any: debts, and which contact is bound to which key."""
         prefix = f"{served.record.connection}/"
-        for table, lane in ((self.maker.people, served.people), (self.maker.contacts, served.contacts)):
-            assert lane is not None
+        for table, lane in ((self.maker.people, made.people), (self.maker.contacts, made.contacts)):
             for count, key in enumerate(table.keys(served.partition.number, prefix), 1):
                 lane.notice(key.removeprefix(prefix))
                 if count % SCAN_PAUSE == 0:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 
-from stream.topics import CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS, OUTCOMES
+from stream.topics import COMMANDS, CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS, OUTCOMES
 
-INPUTS = (HR_EVENTS, EMPLOYEES, CONTACT_UPSERTS, OUTCOMES)
+INPUTS = (HR_EVENTS, EMPLOYEES, CONTACT_UPSERTS, OUTCOMES, COMMANDS)
 
 
 class Partition:

@@ -1,4 +1,6 @@
-"""Settle: learn what happened in Zoho, which contacts were given up, and which lanes wait for somebody to act."""
+"""Settle: learn what happened in Zoho, which contacts were given up, which lanes wait for somebody to act, and which
+commands were carried out.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from agents.letters import tell
 from agents.tables import Rows
 from stream.core import folds, set_aside
 from stream.core.rows import Company, ContactState
-from stream.records import DesiredContact, LaneOutcome, SyncOutcome
+from stream.records import CommandOutcome, DesiredContact, LaneOutcome, SyncOutcome
 from stream.telemetry import log
 from stream.topics import OUTCOMES
 
@@ -52,3 +54,6 @@ def settle(
                 case LaneOutcome() as outcome:
                     company = step.get(companies, "company") or Company()
                     await step.write(companies, {"company": folds.note(company, outcome, step.position)})
+                case CommandOutcome() as outcome:
+                    company = step.get(companies, "company") or Company()
+                    await step.write(companies, {"company": folds.answer(company, outcome, step.position)})

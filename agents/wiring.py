@@ -18,6 +18,7 @@ from agents.folding import Folding
 from agents.heartbeat import watch_heartbeats
 from agents.lane_making import LaneMaker
 from agents.lanes import Lanes
+from agents.operate import operate
 from agents.partition import INPUTS
 from agents.roster import roster
 from agents.settle import settle
@@ -112,7 +113,7 @@ async def wire(
 
 
 def _register_agents(app: faust.App, folding: Folding, tables: Tables, connections: CompactedView) -> None:
-    hr_events, employees, upserts, outcomes = (
+    hr_events, employees, upserts, outcomes, commands = (
         app.topic(topic.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         for topic in INPUTS
     )
@@ -125,3 +126,4 @@ def _register_agents(app: faust.App, folding: Folding, tables: Tables, connectio
     roster(app, folding, employees, tables.people, tables.addresses, mapping_of)
     sink(app, folding, upserts, tables.contacts)
     settle(app, folding, outcomes, tables.contacts, tables.companies)
+    operate(app, folding, commands, tables.companies)

@@ -67,11 +67,19 @@ class Answer:
 
     def object(self) -> dict[str, Any] | None:
         """The JSON object in the body; None for anything else: XML, a page, half an answer, another JSON value."""
+        found = self._json()
+        return found if isinstance(found, dict) else None
+
+    def array(self) -> list[Any] | None:
+        """The same for a JSON array."""
+        found = self._json()
+        return found if isinstance(found, list) else None
+
+    def _json(self) -> Any:
         try:
-            found = orjson.loads(self.body)
+            return orjson.loads(self.body)
         except orjson.JSONDecodeError:
             return None
-        return found if isinstance(found, dict) else None
 
     def retry_after(self, now: datetime) -> float | None:
         """Seconds to wait as Retry-After says, in either of its forms; None when it says nothing that can be read."""

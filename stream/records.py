@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NewType
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 ConnectionId = NewType("ConnectionId", str)
 """A short slug, bound for life to one subdomain, region and organization."""
@@ -184,7 +184,23 @@ class LaneOutcome(Record):
     at: AwareDatetime
 
 
-Outcome = Annotated[SyncOutcome | LaneOutcome, Field(discriminator="kind")]
+class CommandOutcome(Record):
+    """A command is under way, or has come to its end.
+
+    command: its name. cause: the newest commands record of that name that it answers. says: a sentence for a person.
+    result: what was found, for machines; the command says what it holds.
+    """
+
+    kind: Literal["command"] = "command"
+    command: str
+    cause: LogPosition
+    state: Literal["progress", "done", "failed"]
+    says: str
+    result: dict[str, JsonValue] = {}
+    at: AwareDatetime
+
+
+Outcome = Annotated[SyncOutcome | LaneOutcome | CommandOutcome, Field(discriminator="kind")]
 
 
 class DeadLetter(Record):
@@ -270,11 +286,15 @@ class Reference(Record):
 
 
 class Command(Record):
-    """What an operator or a schedule asks for, and who asked."""
+    """What an operator or a schedule asks for, and who asked.
+
+    work: the owner of the connection has something to do, and answers with a CommandOutcome; else it is on record only.
+    """
 
     command: str
     asked_by: str
     arguments: dict[str, str] = {}
+    work: bool = False
     at: AwareDatetime
 
 
@@ -284,6 +304,7 @@ AnyRecord = (
     | ContactUpsert
     | SyncOutcome
     | LaneOutcome
+    | CommandOutcome
     | DeadLetter
     | Connection
     | Tokens

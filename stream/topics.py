@@ -9,6 +9,7 @@ from zlib import crc32
 from stream.records import (
     AnyRecord,
     Command,
+    CommandOutcome,
     Connection,
     ConnectionId,
     ContactUpsert,
@@ -65,7 +66,7 @@ class Topic:
 HR_EVENTS = Topic(f"{PREFIX}hr-events", (HrEvent,), "connection", 400 * DAY_MS, max_record_bytes=MAX_RECORD_BYTES)
 EMPLOYEES = Topic(f"{PREFIX}employees", (EmployeeSnapshot,), "connection", None)
 CONTACT_UPSERTS = Topic(f"{PREFIX}contact-upserts", (ContactUpsert,), "connection", None)
-OUTCOMES = Topic(f"{PREFIX}outcomes", (SyncOutcome, LaneOutcome), "connection", None)
+OUTCOMES = Topic(f"{PREFIX}outcomes", (SyncOutcome, LaneOutcome, CommandOutcome), "connection", None)
 DEAD_LETTERS = Topic(
     f"{PREFIX}dead-letters", (DeadLetter,), "connection", 400 * DAY_MS, max_record_bytes=MAX_RECORD_BYTES
 )

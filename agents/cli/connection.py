@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import cyclopts
 
+from agents.cli.checks import check
 from agents.cli.console import print_json, print_table, say
 from stream.errors import ConnectionFileError, LogUnavailable, SettingsError, UsageError, VaultLocked
 
@@ -29,6 +30,7 @@ def register(app: cyclopts.App) -> None:
     group.command(add)
     group.command(list_, name="list")
     group.command(show)
+    group.command(check, name="test")
     app.command(group)
 
 
@@ -127,7 +129,7 @@ async def list_(*, json: bool = False) -> None:
     json
         Print JSON.
     """
-    found = [_summary(connection) for _, connection in sorted((await _read_all()).items())]
+    found = [_summary(connection) for _, connection in sorted((await known_connections()).items())]
     if json:
         print_json(found)
     elif found:
@@ -146,7 +148,7 @@ async def show(connection: str, /, *, json: bool = False) -> None:
     json
         Print JSON.
     """
-    found = (await _read_all()).get(connection)
+    found = (await known_connections()).get(connection)
     if found is None:
         raise UsageError(f"There is no connection {connection!r}: `rosterbook connection list` names those there are.")
     shown = _hidden(found)
@@ -186,7 +188,8 @@ def _flat(shown: dict[str, Any], place: str = "") -> list[tuple[str, object]]:
     return rows
 
 
-async def _read_all() -> dict[str, Connection]:
+async def known_connections() -> dict[str, Connection]:
+    """The connections by their ids, as the log has them now."""
     from agents.cli.surroundings import bootstrap_servers, command_settings
 
     async with _connections(bootstrap_servers(command_settings())) as view:

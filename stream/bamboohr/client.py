@@ -1,27 +1,34 @@
-"""BambooHR's API, as far as the product needs it: one employee, read in full, with an API key. Each call asks for
-admission first, is sent once, and ends in a reading or in an error of the tree that says what to do. Retrying is left
-to the lane.
+"""BambooHR's API, as far as the product needs it: one employee in full, everybody in pages, which fields there are.
+Each call asks for admission first, is sent once, and ends in a reading or in an error of the tree that says what to do.
+Retrying is left to the lane.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import aiohttp
 
 from stream.clock import Clock
-from stream.errors import CredentialsRefused, NotFound, RateLimited, RecordRefused
+from stream.errors import CredentialsRefused, NotFound, RateLimited, RecordRefused, Retriable
 from stream.http import Admit, Answer, Request, call, unanswered
 from stream.records import EmployeeId
 from stream.telemetry import Masked
 
-from .models import reading
+from .models import EmployeePage, employee_page, reading
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _MYSELF = "0"
 """Stands for the caller's own employee; BambooHR answers it for every accepted key (API, employees)."""
+
+PAGE = 2500
+"""Employees of a page, the most that BambooHR allows (API, list employees)."""
+
+
+class PageMoved(Retriable):
+    """The list changed under its reader: what was read so far is no whole list."""
 
 
 class BambooHr:
@@ -39,7 +46,7 @@ class BambooHr:
     ) -> None:
         """base_url: without `/api/v1`. deadline: seconds a call may take, counted from its admission."""
         self._http = http
-        self._employees = f"{base_url}/api/v1/employees"
+        self._api = f"{base_url}/api/v1"
         # On every request: calls without credentials count against the limit too. The password may be any text.
         self._credentials = Masked("Basic " + base64.b64encode(f"{api_key.reveal}:x".encode()).decode())
         self._admit = admit
@@ -55,7 +62,9 @@ class BambooHr:
         """
         if _ID.fullmatch(employee) is None:
             raise RecordRefused("An employee id is a number without leading zeros: this notice names none.")
-        request = self._request("employee", employee, {"fields": ",".join(fields), "onlyCurrent": "true"})
+        request = self._request(
+            "employee", f"employees/{employee}", {"fields": ",".join(fields), "onlyCurrent": "true"}
+        )
         answer = await self._ask(request)
         if answer.status == 403:
             await self._check_access()
@@ -78,12 +87,51 @@ class BambooHr:
             raise unanswered(request, status=answer.status)
         return found
 
+    async def people(self, fields: Sequence[str]) -> AsyncGenerator[EmployeePage, None]:
+        """Everybody, active or not, page after page; nobody twice unless BambooHR changes its pages meanwhile.
+
+        fields: names of the list's own vocabulary. Raises PageMoved when the reading must begin anew, and what
+        `employee` raises but NotFound.
+        """
+        after: str | None = None
+        while True:
+            params = {"fields": ",".join(fields), "page[limit]": str(PAGE), "sort": "employeeId"}
+            request = self._request("people", "employees", {**params, **({"page[after]": after} if after else {})})
+            answer = await self._ask(request)
+            if answer.status == 400 and after is not None:
+                raise PageMoved("BambooHR's list moved while it was read; it is read anew.", status=400)
+            if answer.status in (400, 403, 404, 422):
+                raise CredentialsRefused(
+                    "BambooHR does not list the employees: give the key's user access to all of them.",
+                    status=answer.status,
+                )
+            body = answer.object() if answer.status == 200 else None
+            page = None if body is None else employee_page(body)
+            if page is None or (page.next is not None and (page.next == after or not page.rows)):
+                raise unanswered(request, status=answer.status)
+            yield page
+            if page.next is None:
+                return
+            after = page.next
+
+    async def fields(self) -> frozenset[str]:
+        """The names by which fields may be asked for (their aliases), as far as this key's user sees them."""
+        request = self._request("fields", "meta/fields", {})
+        answer = await self._ask(request)
+        if answer.status == 403:
+            raise CredentialsRefused("BambooHR does not tell its fields: give the key's user access.", status=403)
+        rows = answer.array() if answer.status == 200 else None
+        if rows is None:
+            raise unanswered(request, status=answer.status)
+        aliases = (row.get("alias") for row in rows if isinstance(row, dict))
+        return frozenset(alias for alias in aliases if isinstance(alias, str))
+
     async def _check_access(self) -> None:
         """Raise CredentialsRefused if the key is shut out altogether.
 
         A 403 means either that or one employee that is out of sight, and BambooHR documents no other difference.
         """
-        if (await self._ask(self._request("access", _MYSELF, {"fields": "id"}))).status == 403:
+        if (await self._ask(self._request("access", f"employees/{_MYSELF}", {"fields": "id"}))).status == 403:
             raise CredentialsRefused(
                 "BambooHR has locked the API for this key: check the key and wait until BambooHR lifts the lock.",
                 status=403,
@@ -103,12 +151,12 @@ class BambooHr:
             raise unanswered(request, retry_after=wait, status=answer.status)
         return answer
 
-    def _request(self, operation: str, employee: str, params: dict[str, str]) -> Request:
+    def _request(self, operation: str, path: str, params: dict[str, str]) -> Request:
         return Request(
             "bamboohr",
             operation,
             "GET",
-            f"{self._employees}/{employee}",
+            f"{self._api}/{path}",
             {"Authorization": self._credentials.reveal},
             params,
         )

@@ -5,6 +5,7 @@ text: the two must never be mixed up, since BambooHR drops forbidden fields with
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -30,6 +31,45 @@ def reading(body: Mapping[str, Any], employee: EmployeeId, fields: Sequence[str]
         return {name: _text(body[name]) for name in fields if name in body and name not in withheld}
     except orjson.JSONEncodeError:  # nested deeper than can be written again
         return None
+
+
+@dataclass(frozen=True)
+class EmployeePage:
+    """Rows as `reading` gives them, under the list's own names. restricted: names withheld for somebody. total: of all
+    pages, None when it is not said. next: what asks for the page after this one, None at the end.
+    """
+
+    rows: tuple[tuple[EmployeeId, dict[str, str]], ...]
+    restricted: frozenset[str]
+    total: int | None
+    next: str | None
+
+
+def employee_page(body: Mapping[str, Any]) -> EmployeePage | None:
+    """None when it is no such page (BambooHR API, list employees)."""
+    data, meta = body.get("data"), body.get("meta")
+    page = meta.get("page") if isinstance(meta, dict) else None
+    if not isinstance(data, list) or not isinstance(page, dict):
+        return None
+    rows: list[tuple[EmployeeId, dict[str, str]]] = []
+    restricted: set[str] = set()
+    for row in data:
+        if not isinstance(row, dict) or not isinstance(found := row.get("employeeId"), str | int):
+            return None
+        employee = EmployeeId(str(found))
+        read = reading({**row, "id": found}, employee, tuple(row))
+        if read is None:
+            return None
+        rows.append((employee, read))
+        restricted.update(row.keys() - read.keys())
+    assert isinstance(meta, dict)
+    cursor, total = page.get("nextCursor"), meta.get("total")
+    return EmployeePage(
+        tuple(rows),
+        frozenset(restricted),
+        total if isinstance(total, int) else None,
+        cursor if isinstance(cursor, str) and cursor else None,
+    )
 
 
 def _text(value: object) -> str:

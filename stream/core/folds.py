@@ -1,10 +1,10 @@
-"""The folds that touch one row: an event heard, a contact wished, an outcome learnt, a lane suspended."""
+"""The folds that touch one row: an event heard, a contact wished, an outcome learnt, a lane suspended, a command."""
 
 from __future__ import annotations
 
 from stream.core.debt import NOTHING, Debt
-from stream.core.rows import Attempt, Company, ContactState, Person, Suspension
-from stream.records import ContactUpsert, HrEvent, LaneOutcome, LogPosition, SyncOutcome
+from stream.core.rows import Asked, Attempt, Company, ContactState, Person, Suspension
+from stream.records import Command, CommandOutcome, ContactUpsert, HrEvent, LaneOutcome, LogPosition, SyncOutcome
 
 
 def hear(person: Person, event: HrEvent, position: LogPosition) -> Person:
@@ -85,3 +85,24 @@ def note(company: Company, outcome: LaneOutcome, position: LogPosition) -> Compa
     if outcome.state == "suspended":
         suspended[outcome.api] = Suspension(reason=outcome.reason or "", since=outcome.at, flood=outcome.flood)
     return company.model_copy(update={"suspended": suspended, "folded": company.folded_with(position)})
+
+
+def ask(company: Company, command: Command, position: LogPosition) -> Company:
+    """The command is to be carried out, unless it is on record only. One that is asked again is owed again."""
+    asked = dict(company.asked)
+    if command.work:
+        before = asked.get(command.command) or Asked(cause=position)
+        if position.offset >= before.debt.wanted:
+            asked[command.command] = Asked(
+                debt=before.debt.want(position.offset), cause=position, arguments=command.arguments
+            )
+    return company.model_copy(update={"asked": asked, "folded": company.folded_with(position)})
+
+
+def answer(company: Company, outcome: CommandOutcome, position: LogPosition) -> Company:
+    """The command has come to its end, or only further. In a rebuild this may be folded before the command itself."""
+    asked = dict(company.asked)
+    if outcome.state != "progress":
+        before = asked.get(outcome.command) or Asked(cause=outcome.cause)
+        asked[outcome.command] = before.model_copy(update={"debt": before.debt.settle(outcome.cause.offset)})
+    return company.model_copy(update={"asked": asked, "folded": company.folded_with(position)})

@@ -119,7 +119,16 @@ class Suspension(Model):
     flood: bool = False
 
 
+class Asked(Model):
+    """A command that the owner of the connection is to carry out. debt: in commands offsets; the newest counts."""
+
+    debt: Debt = Debt()
+    cause: LogPosition
+    arguments: dict[str, str] = {}
+
+
 class Company(Row):
-    """Table `companies`: connection. suspended: API -> why its lane waits."""
+    """Table `companies`: connection. suspended: API -> why its lane waits. asked: command -> what is owed of it."""
 
     suspended: dict[str, Suspension] = {}
+    asked: dict[str, Asked] = {}

@@ -5,7 +5,7 @@ Faust, no tables, and never more in memory than Kafka hands out at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -71,6 +71,20 @@ class LogScan:
             if entry.position in wanted:
                 yield entry
 
+    async def follow(self, topic: Topic, partition: int) -> AsyncGenerator[bytes | None, None]:
+        """First None, once the end of the partition is known; then the value of each record that comes after it."""
+        consumer, place = self._consumer(), TopicPartition(topic.name, partition)
+        try:
+            await self._in_time(_begin(consumer, [place], {}))
+            consumer.seek(place, (await self._in_time(consumer.end_offsets([place])))[place])
+            yield None
+            while True:
+                for messages in (await consumer.getmany(timeout_ms=500)).values():
+                    for message in messages:
+                        yield message.value
+        finally:
+            await consumer.stop()
+
     async def _described(self, names: list[str]) -> dict[str, tuple[str, int]]:
         async with admin(self._bootstrap) as client:
             found = await describe(client, names)
@@ -84,12 +98,7 @@ class LogScan:
         """places: partition -> its topic's id. bounds: first offset and the one to stop before; default: all of it."""
         if not places:
             return
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=MAX_RECORD_BYTES,
-        )
+        consumer = self._consumer()
         try:
             ends = await self._in_time(_begin(consumer, list(places), bounds))
             while batches := await self._in_time(_next(consumer, ends)):
@@ -102,6 +111,14 @@ class LogScan:
                             yield Entry(position, message.value)
         finally:
             await consumer.stop()
+
+    def _consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=MAX_RECORD_BYTES,
+        )
 
     async def _in_time(self, asked: Awaitable[T]) -> T:
         try:

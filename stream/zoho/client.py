@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -123,6 +123,16 @@ class ZohoBooks:
 
     async def mark_inactive(self, contact: ContactId) -> None:
         await self._ask(self._request("deactivate", "POST", f"/contacts/{_checked(contact)}/inactive"))
+
+    async def check_writing(self) -> None:
+        """Ask for a change that can change nothing, since no contact has the id 0, to see whether changes are allowed.
+
+        Raises CredentialsRefused when they are not. Marking needs the scope to create, an update that to update.
+        """
+        nobody = ContactId("0")
+        for change in (self.mark_active(nobody), self.update(nobody, {})):
+            with suppress(RecordRefused):
+                await change
 
     async def organizations(self) -> list[Organization]:
         """The organizations that the credentials reach; the one call that names none."""

@@ -86,6 +86,7 @@ async def test_paused_connection_takes_webhooks_and_writes_nothing_until_it_is_l
     assert set(taken) == {200}
     told = await world.connection()
     assert (told["serving"], told["reason"]) == (True, "paused")
+    assert (await world.rosterbook("connection", "test", CONNECTION)).code == 0
     assert (await world.add()).code == 0
     await world.synced()
     assert len(world.organization.contacts) == contacts + 5
@@ -141,3 +142,23 @@ async def test_worker_without_the_vault_key_of_a_connection_says_so_and_goes_on(
     world.hire(1)
     assert (await world.add()).code == 0
     await world.synced()
+
+
+async def test_checklist_tells_what_a_connection_may_do_and_what_to_do_about_it(world: World) -> None:
+    writes = world.vendors.zoho.calls.writes
+    ended = await world.rosterbook("connection", "test", CONNECTION, "--json")
+    told = orjson.loads(ended.out)
+    assert (ended.code, ended.err, told["passed"]) == (0, "", True)
+    assert [check["subject"] for check in told["checks"]][:2] == ["BambooHR access", "BambooHR people"]
+    assert f"{len(world.company.people)} people" in told["checks"][1]["found"]
+    assert world.vendors.zoho.calls.writes == writes
+
+    assert (await world.add(world.file_with("wrong", api_key='"wrong"'))).code == 0
+    ended = await world.rosterbook("connection", "test", CONNECTION)
+    assert ended.code == 1
+    assert "FAILED" in ended.out
+    assert "BambooHR does not accept the API key." in ended.out
+    assert (await world.add()).code == 0
+    ended = await world.rosterbook("connection", "test", "nobody")
+    assert ended.code == 2
+    assert "There is no connection 'nobody'" in one_sentence(ended.err)

@@ -14,6 +14,7 @@ from agents.enrich import enrich
 from agents.folding import Folding
 from agents.lane_making import LaneMaker
 from agents.lanes import Lanes
+from agents.operate import operate
 from agents.partition import INPUTS
 from agents.roster import roster
 from agents.settle import settle
@@ -231,11 +232,12 @@ class Worker:
         self.folding.results.row_written = self.lanes.row_written
         self.agents: dict[Topic, Any] = {}
         app = cast(Any, SimpleNamespace(agent=self._agent))
-        hr_events, employees, upserts, outcomes = (cast(Any, topic) for topic in INPUTS)
+        hr_events, employees, upserts, outcomes, commands = (cast(Any, topic) for topic in INPUTS)
         enrich(app, self.folding, hr_events, people)
         roster(app, self.folding, employees, people, addresses, self._mapping_of)
         sink(app, self.folding, upserts, contacts)
         settle(app, self.folding, outcomes, contacts, companies)
+        operate(app, self.folding, commands, companies)
         self._opening: asyncio.Task[None] | None = None
 
     def _agent(self, topic: Topic, **_: Any) -> Callable[[Any], Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from stream.bamboohr.client import BambooHr
+from stream.bamboohr.client import BambooHr, PageMoved
 from stream.bamboohr.hosts import base_url
 from stream.errors import ConnectionMisset, CredentialsRefused, NotFound, RateLimited, RecordRefused, Unavailable
 from stream.http import MAX_BODY
@@ -198,3 +198,54 @@ def test_the_host_is_made_of_one_dns_label(tmp_path: Path) -> None:
 
 def test_a_loopback_stand_in_takes_the_subdomain_as_a_path_segment() -> None:
     assert base_url(Settings(bamboohr_url="http://127.0.0.1:9/x/"), "acme") == "http://127.0.0.1:9/x/acme"
+
+
+def listed(*numbers: str, after: str | None, restricted: tuple[str, ...] = ()) -> Reply:
+    rows = [
+        {"employeeId": n, "status": "Active", "workEmail": None, "_restrictedFields": list(restricted)} for n in numbers
+    ]
+    return Reply({"data": rows, "meta": {"total": 3, "page": {"limit": 2500, "nextCursor": after, "prevCursor": None}}})
+
+
+async def test_everybody_is_read_page_after_page_and_what_is_withheld_is_named() -> None:
+    pages = [listed("1", "2", after="c1"), listed("3", after=None, restricted=("workEmail",))]
+    async with company(pages) as (client, server, door):
+        found = [page async for page in client.people(("status", "workEmail"))]
+    assert [who for page in found for who, _ in page.rows] == ["1", "2", "3"]
+    assert [page.restricted for page in found] == [frozenset(), {"workEmail"}]
+    assert found[0].rows[0][1]["workEmail"] == ""
+    assert "workEmail" not in found[1].rows[0][1]
+    assert [seen.query.get("page[after]") for seen in server.seen] == [None, "c1"]
+    assert server.seen[0].query["page[limit]"] == "2500"
+    assert door.admitted == [("people", False)] * 2
+
+
+async def test_a_list_that_moved_is_to_be_read_anew() -> None:
+    moved = Reply({"error": {"code": "BadPage", "message": "gone"}}, 400)
+    async with company([listed("1", after="c1"), moved]) as (client, _, _):
+        pages = client.people(("status",))
+        await anext(pages)
+        with pytest.raises(PageMoved):
+            await anext(pages)
+
+
+@pytest.mark.parametrize(
+    "page", [Reply({"data": []}), Reply([]), listed(after="c1"), Reply({"data": [{}], "meta": {"page": {}}})]
+)
+async def test_a_page_that_is_none_or_leads_nowhere_is_no_answer(page: Reply) -> None:
+    async with company([page]) as (client, _, _):
+        with pytest.raises(Unavailable):
+            await anext(client.people(("status",)))
+
+
+async def test_fields_are_known_by_their_aliases() -> None:
+    rows = [
+        {"id": 1, "name": "First name", "alias": "firstName"},
+        {"id": "16.1", "name": "Other"},
+        {"id": 2, "alias": 7},
+    ]
+    async with company([Reply(rows)]) as (client, _, _):
+        assert await client.fields() == {"firstName"}
+    async with company([Reply(status=403)]) as (client, _, _):
+        with pytest.raises(CredentialsRefused):
+            await client.fields()
