@@ -254,10 +254,18 @@ class Mapping(Model):
     state_field: str | None = None
 
 
-class Connection(Record):
-    """One BambooHR company paired with one Zoho Books organization: topic `connections`, part `settings`."""
+Mode = Literal["live", "preview", "paused"]
+"""live: contacts are kept. preview: what would be done is decided and recorded, nothing written. paused: debts wait."""
 
-    mode: Literal["live", "preview", "paused"]
+
+class Connection(Record):
+    """One BambooHR company paired with one Zoho Books organization: topic `connections`, part `settings`.
+
+    paused_from: the mode that it goes back to; None where a file said that it is to be paused.
+    """
+
+    mode: Mode
+    paused_from: Literal["live", "preview"] | None = None
     bamboohr: BambooHrSettings
     webhook_key: Sealed
     zoho: ZohoSettings

@@ -7,7 +7,7 @@ The worker is asked on its own address. Both are asked again until they agree or
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 
@@ -60,36 +60,59 @@ async def wait_until_in_service(
     deadline: float = DEADLINE_S,
 ) -> None:
     """Return once both serve the connection as saved. Raises Retriable with the reason after `deadline` seconds."""
+
+    async def lacking(http: aiohttp.ClientSession) -> str | None:
+        told = await _lacks_gateway(http, connection, webhook_key, gateway(), clock)
+        return told or await _lacks_worker(http, connection, worker())
+
+    await _until_nothing(lacking, connection, "Mend that and add it again", clock, deadline)
+
+
+async def wait_until_served(
+    connection: Connection, worker: Where, clock: Clock, *, deadline: float = DEADLINE_S
+) -> None:
+    """Return once the worker serves the connection as saved. Raises Retriable with the reason after `deadline` s."""
+
+    async def lacking(http: aiohttp.ClientSession) -> str | None:
+        return await _lacks_worker(http, connection, worker())
+
+    await _until_nothing(lacking, connection, "It takes effect once that is mended", clock, deadline)
+
+
+async def _until_nothing(
+    lacking: Callable[[aiohttp.ClientSession], Awaitable[str | None]],
+    connection: Connection,
+    remedy: str,
+    clock: Clock,
+    deadline: float,
+) -> None:
     timeout = aiohttp.ClientTimeout(total=min(ONE_ANSWER_S, deadline))
     end = clock.monotonic() + deadline
     async with aiohttp.ClientSession(timeout=timeout) as http:
-        while (lacking := await _lacking(http, connection, webhook_key, gateway(), worker(), clock)) is not None:
+        while (told := await lacking(http)) is not None:
             if clock.monotonic() >= end:
                 raise Retriable(
-                    f"Connection {connection.connection} is saved, but not in service after {deadline:g} s: {lacking}. "
-                    "Mend that and add it again.",
+                    f"Connection {connection.connection} is saved, but not in service after {deadline:g} s: {told}. "
+                    f"{remedy}.",
                     connection=connection.connection,
                 )
             await asyncio.sleep(ASK_AGAIN_S)
 
 
-async def _lacking(
-    http: aiohttp.ClientSession,
-    connection: Connection,
-    webhook_key: Masked,
-    gateway: str | None,
-    worker: str | None,
-    clock: Clock,
+async def _lacks_gateway(
+    http: aiohttp.ClientSession, connection: Connection, webhook_key: Masked, gateway: str | None, clock: Clock
 ) -> str | None:
-    """What keeps the connection out of service, None when nothing does."""
+    """Why the gateway does not take the connection's webhooks, None when it does."""
     if gateway is None:
         return "no gateway runs"
     try:
-        refusal = await _gateway_refusal(http, gateway, connection, webhook_key, clock)
+        return await _gateway_refusal(http, gateway, connection, webhook_key, clock)
     except (aiohttp.ClientError, TimeoutError):
         return f"the gateway does not answer at {gateway}"
-    if refusal is not None:
-        return refusal
+
+
+async def _lacks_worker(http: aiohttp.ClientSession, connection: Connection, worker: str | None) -> str | None:
+    """Why no worker serves the connection as it was saved, None when one does."""
     if worker is None:
         return "no worker runs"
     try:

@@ -12,6 +12,7 @@ import cyclopts
 
 from agents.cli.checks import check
 from agents.cli.console import print_json, print_table, say
+from agents.cli.modes import pause, resume
 from stream.errors import ConnectionFileError, LogUnavailable, SettingsError, UsageError, VaultLocked
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def register(app: cyclopts.App) -> None:
     group.command(list_, name="list")
     group.command(show)
     group.command(check, name="test")
+    group.command(pause)
+    group.command(resume)
     app.command(group)
 
 

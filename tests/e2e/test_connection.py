@@ -144,6 +144,22 @@ async def test_worker_without_the_vault_key_of_a_connection_says_so_and_goes_on(
     await world.synced()
 
 
+async def test_connection_is_paused_and_goes_on_as_it_was_and_a_preview_goes_live(world: World) -> None:
+    assert (await world.add(world.file_with("preview", mode='"preview"'))).code == 0
+    paused = await world.rosterbook("connection", "pause", CONNECTION, "--json")
+    assert orjson.loads(paused.out) == {"connection": CONNECTION, "mode": "paused", "before": "preview"}
+    assert (await world.connection())["reason"] == "paused"
+    again = await world.rosterbook("connection", "pause", CONNECTION)
+    assert (again.code, "is already paused" in again.out) == (0, True)
+    resumed = await world.rosterbook("connection", "resume", CONNECTION)
+    assert "is in preview" in resumed.out
+    assert (await world.connection())["reason"] == "preview"
+    world.hire(1)
+    live = await world.rosterbook("connection", "resume", CONNECTION, "--mode", "live")
+    assert "is live" in live.out
+    await world.synced()
+
+
 async def test_checklist_tells_what_a_connection_may_do_and_what_to_do_about_it(world: World) -> None:
     writes = world.vendors.zoho.calls.writes
     ended = await world.rosterbook("connection", "test", CONNECTION, "--json")
