@@ -109,12 +109,18 @@ class Ownership:
         return opened
 
     async def close(self, numbers: Iterable[int]) -> None:
-        """These partitions go: wait for the folds under way and begin no other."""
+        """These partitions go: wait for the folds under way and begin no other.
+
+        Whoever calls this waits, even if somebody else is at it: a stop and a rebalance may come together, and a fold
+        that outlived the rebalance would write its row over what the store has recovered by then.
+        """
         await self._echo.stop()
         for number in numbers:
-            if (partition := self.partitions.pop(number, None)) is not None:
+            if (partition := self.partitions.get(number)) is not None:
                 async with partition.folding:
                     partition.closed = True
+                if self.partitions.get(number) is partition:
+                    del self.partitions[number]
 
     @asynccontextmanager
     async def hold(self, number: int) -> AsyncIterator[Partition]:
