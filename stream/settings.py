@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stream.errors import SettingsError
+from stream.fence import MARGIN_S
 
+FENCED_S = MARGIN_S + 1.0
+"""Of the session time-out, what may not go to a call: the margin, and the age of a heartbeat with some to spare."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Settings(BaseSettings):
     """What a process is told. Each field is an environment variable: `ROSTERBOOK_` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="ROSTERBOOK_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="ROSTERBOOK_", env_ignore_empty=True, frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
     data: Path = Field(Path(".rosterbook"), description="State folder")
     kafka: str | None = Field(None, description="Bootstrap servers; absent: the embedded broker of the data folder")
@@ -58,8 +64,21 @@ class Settings(BaseSettings):
             return None
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or parts.hostname not in LOOPBACK or parts.username is not None:
-            raise ValueError(f"must be an http address of this machine ({', '.join(LOOPBACK)})")
+            raise PydanticCustomError(
+                "loopback", "must be an http address of this machine ({hosts})", {"hosts": ", ".join(LOOPBACK)}
+            )
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _a_call_fits_between_heartbeats(self) -> Self:
+        """A call starts only while it ends, at its deadline, before the partitions can be another worker's."""
+        if self.session_timeout - self.call_deadline < FENCED_S:
+            raise PydanticCustomError(
+                "deadline",
+                "ROSTERBOOK_CALL_DEADLINE must be at least {seconds} seconds less than ROSTERBOOK_SESSION_TIMEOUT",
+                {"seconds": f"{FENCED_S:g}"},
+            )
+        return self
 
     @property
     def replicas(self) -> int:
@@ -76,7 +95,7 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         wrong = "; ".join(
-            f"ROSTERBOOK_{str(e['loc'][0]).upper() if e['loc'] else '?'}: {e['msg']}"
+            f"ROSTERBOOK_{str(e['loc'][0]).upper()}: {e['msg']}" if e["loc"] else e["msg"]
             for e in error.errors(include_input=False, include_url=False)
         )
         raise SettingsError(f"Settings are wrong: {wrong}.") from None

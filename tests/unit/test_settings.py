@@ -34,7 +34,10 @@ def test_every_setting_is_in_the_table_of_the_readme() -> None:
         ("PARTITIONS", "0"),
         ("PARTITIONS", SECRET),
         ("SESSION_TIMEOUT", "5"),
+        ("SESSION_TIMEOUT", "inf"),
         ("CALL_DEADLINE", "0"),
+        ("CALL_DEADLINE", "nan"),
+        ("SETTLE_TIME", "inf"),
         ("WEBHOOK_MAX_AGE", "-1"),
         ("LOG_FORMAT", SECRET),
         ("LOG_LEVEL", SECRET),
@@ -49,6 +52,25 @@ def test_a_value_that_does_not_fit_is_refused_by_name_and_not_repeated(
     assert refused.value.message.startswith(f"Settings are wrong: ROSTERBOOK_{name}: ")
     assert SECRET not in refused.value.message
     assert refused.value.message.endswith(".")
+
+
+@pytest.mark.parametrize(("session_timeout", "call_deadline"), [("8", "6.1"), ("8", "9"), ("6", "5")])
+def test_a_call_that_could_outlast_the_ownership_of_its_partition_is_refused(
+    monkeypatch: pytest.MonkeyPatch, session_timeout: str, call_deadline: str
+) -> None:
+    monkeypatch.setenv("ROSTERBOOK_SESSION_TIMEOUT", session_timeout)
+    monkeypatch.setenv("ROSTERBOOK_CALL_DEADLINE", call_deadline)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert refused.value.message == (
+        "Settings are wrong: ROSTERBOOK_CALL_DEADLINE must be at least 2 seconds less than ROSTERBOOK_SESSION_TIMEOUT."
+    )
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"ROSTERBOOK_{name.upper()}", "")
+    assert load_settings() == Settings.model_construct()
 
 
 def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,14 +92,15 @@ def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         "http://127.0.0.1@evil.test",
         "ftp://127.0.0.1",
         "127.0.0.1:8080",
-        "",
     ],
 )
 def test_stand_ins_for_the_vendors_are_on_this_machine_only(
     monkeypatch: pytest.MonkeyPatch, name: str, url: str
 ) -> None:
     monkeypatch.setenv(f"ROSTERBOOK_{name.upper()}", url)
-    with pytest.raises(SettingsError, match=f"ROSTERBOOK_{name.upper()}: .*an http address of this machine") as refused:
+    with pytest.raises(
+        SettingsError, match=f"ROSTERBOOK_{name.upper()}: must be an http address of this machine"
+    ) as refused:
         load_settings()
     assert SECRET not in refused.value.message
 
