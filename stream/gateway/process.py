@@ -18,6 +18,7 @@ from stream.clock import Clock, SystemClock
 from stream.errors import SettingsError
 from stream.gateway.app import Gateway
 from stream.gateway.keys import OpenKey
+from stream.gateway.server import Server
 from stream.gateway.uplink import Uplink
 from stream.kafka.address import Bootstrap
 from stream.kafka.event_log import EventLog
@@ -60,7 +61,7 @@ async def serve(
 
 @asynccontextmanager
 async def _bound(settings: Settings, gateway: Gateway) -> AsyncIterator[None]:
-    server = web.Server(gateway.handle, access_log=None, auto_decompress=False, lingering_time=LINGER_S)
+    server = Server(gateway.handle, access_log=None, auto_decompress=False, lingering_time=LINGER_S)
     runner = web.ServerRunner(server, shutdown_timeout=REQUESTS_END_S)
     await runner.setup()
     try:
