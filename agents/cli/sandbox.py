@@ -25,10 +25,14 @@ async def sandbox(vendor: Literal["bamboohr", "zoho"], /, *, port: int = 0, empl
     employees
         People of the BambooHR company.
     """
-    from stream.errors import Fatal
+    from stream.errors import Fatal, UsageError
     from stream.settings import load_settings
     from stream.telemetry import configure_logging
 
+    if not 0 <= port <= 65535:
+        raise UsageError("A port is a number from 0 to 65535; 0 takes a free one.")
+    if employees < 0:
+        raise UsageError("A company cannot have fewer than 0 people: --employees 0 or more.")
     configure_logging(load_settings())
     try:
         if vendor == "bamboohr":

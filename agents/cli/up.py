@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from pathlib import Path
 from typing import Any
 
 import cyclopts
@@ -29,8 +30,7 @@ async def up(*, json: bool = False) -> None:
     from stream.telemetry import configure_logging
 
     settings = load_settings()
-    settings.data.mkdir(parents=True, exist_ok=True)
-    (settings.data / "logs").mkdir(exist_ok=True)
+    _make_state_folder(settings.data)
     configure_logging(settings, file=settings.data / "logs" / "up.log")
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -69,3 +69,20 @@ async def up(*, json: bool = False) -> None:
         end.cancel()
         await asyncio.gather(start, end, return_exceptions=True)
         await installation.stop()
+
+
+def _make_state_folder(folder: Path) -> None:
+    """The state folder and its `logs`, closed to other users, as the log of a company's people must be.
+
+    Raises SettingsError when it cannot be used.
+    """
+    from stream.errors import SettingsError
+
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "logs").mkdir(exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"The state folder {folder} cannot be used ({error.strerror}): make it a writable folder, or set "
+            "ROSTERBOOK_DATA to another."
+        ) from None

@@ -75,6 +75,30 @@ def test_wrong_usage_exits_2_and_says_so_on_standard_error(
     assert printed.err
 
 
+@pytest.mark.parametrize(
+    "arguments", [["zoho", "--port", "65536"], ["zoho", "--port=-1"], ["bamboohr", "--employees=-1"]]
+)
+def test_a_number_that_a_sandbox_cannot_use_is_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["sandbox", *arguments], build()) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+
+
+def test_a_state_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = rosterbook("up", data=tmp_path / "file")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "ROSTERBOOK_DATA" in done.stderr
+
+
+def test_the_state_folder_is_closed_to_other_users(tmp_path: Path) -> None:
+    rosterbook("up", data=tmp_path / "state", ROSTERBOOK_KAFKA="a-cluster:9092")  # refused once the folder is made
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize(("result", "code"), [(None, 0), (0, 0), (1, 1), ("text", 0)])
 def test_a_command_returns_its_exit_code(result: object, code: int) -> None:
     assert run(["act"], app_that(lambda: result)) == code
