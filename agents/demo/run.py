@@ -93,7 +93,8 @@ class Demo:
     def _tell_first_contact(self) -> None:
         if not self._has_contacts and self.stage.vendors.zoho.organization.contacts:
             self._has_contacts = True
-            self._say(f"First contact after {self._clock.monotonic() - self._began:.1f} s")
+            told = f"first contact after {self._clock.monotonic() - self._began:.1f} s"
+            self._say(f"{self._headline}: {told}" if self._viewing else told.capitalize())
 
     async def show(self) -> None:
         """The live view, until cancelled."""

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from agents.demo.equal import Comparison
 from agents.demo.stage import Stage
-from agents.demo.watch import Watch
+from agents.demo.watch import SHOWN, Watch
 
 STYLES = {"created": "green", "adopted": "green", "updated": "cyan", "activated": "green", "deactivated": "yellow"}
 WIDE = 36
@@ -49,7 +49,7 @@ def screen(stage: Stage, watch: Watch, headline: str, now: Comparison) -> Group:
             "" if seen.action == "created" else _cut(seen.changed),
             f"{seen.latency_ms:.0f}",
         )
-    percentiles = watch.percentiles()
+    percentiles = watch.percentiles(last=SHOWN)
     open_ = now.missing + now.wrong
     figures = Text.assemble(
         (f"{now.employees}", "bold"),
@@ -59,7 +59,7 @@ def screen(stage: Stage, watch: Watch, headline: str, now: Comparison) -> Group:
         (f"{watch.events}", "bold"),
         " events   ",
         (f"{stage.vendors.zoho_calls}", "bold"),
-        " Zoho calls   latency p50 ",
+        " Zoho calls   latency of these p50 ",
         (f"{percentiles['p50'] or 0:.0f} ms", "bold"),
         ", p99 ",
         (f"{percentiles['p99'] or 0:.0f} ms", "bold"),

@@ -53,12 +53,13 @@ class Watch:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def percentiles(self) -> dict[str, float | None]:
-        """p50 and p99 of the latencies so far, in milliseconds; None before the first."""
-        if len(self.latencies_ms) < 2:
-            one = round(self.latencies_ms[0], 1) if self.latencies_ms else None
+    def percentiles(self, last: int = 0) -> dict[str, float | None]:
+        """p50 and p99 of the latencies so far, in milliseconds; None before the first. last: of so many; 0 = of all."""
+        latencies = self.latencies_ms[-last:]
+        if len(latencies) < 2:
+            one = round(latencies[0], 1) if latencies else None
             return {"p50": one, "p99": one}
-        cuts = statistics.quantiles(self.latencies_ms, n=100, method="inclusive")
+        cuts = statistics.quantiles(latencies, n=100, method="inclusive")
         return {"p50": round(cuts[49], 1), "p99": round(cuts[98], 1)}
 
     async def _read(self) -> None:
