@@ -52,7 +52,7 @@ class Worker:
         """Work until `stop` is set. What the worker must not survive ends the process here and now."""
         settings = self._settings
         async with AsyncExitStack() as stack:
-            health = Health(self._vault.key_ids, self._lacking, self._serving)
+            health = Health(lambda: self._vault.key_ids, self._lacking, self._serving)
             address = await health.start(
                 settings.metrics_host, settings.metrics_port, settings.data / "worker" / "address"
             )

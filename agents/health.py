@@ -26,15 +26,15 @@ class Serving:
 
 
 class Health:
-    """not_ready: why the worker is not ready, None when it is. vault_keys: ids, not secret, of the keys it holds."""
+    """not_ready: why the worker is not ready, None when it is. vault_keys: ids, not secret, of those it holds."""
 
     def __init__(
         self,
-        vault_keys: Iterable[str],
+        vault_keys: Callable[[], Iterable[str]],
         not_ready: Callable[[], str | None],
         serving: Callable[[ConnectionId], Serving],
     ) -> None:
-        self._vault_keys = sorted(vault_keys)
+        self._vault_keys = vault_keys
         self._not_ready = not_ready
         self._serving = serving
         self._runner: web.AppRunner | None = None
@@ -67,7 +67,7 @@ class Health:
             await self._runner.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        return web.json_response({"alive": True, "vault_keys": self._vault_keys})
+        return web.json_response({"alive": True, "vault_keys": sorted(self._vault_keys())})
 
     async def _readyz(self, _: web.Request) -> web.Response:
         reason = self._not_ready()

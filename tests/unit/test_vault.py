@@ -148,7 +148,7 @@ def test_two_that_start_at_once_share_one_key(tmp_path: Path) -> None:
 
 
 def test_without_leave_to_make_one_a_missing_key_file_says_who_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(VaultLocked, match="let `rosterbook up` make one"):
+    with pytest.raises(VaultLocked, match="set ROSTERBOOK_VAULT_KEY_FILE, or make one with"):
         load_vault(settings(tmp_path))
     assert names_in(tmp_path) == []
 
