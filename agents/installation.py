@@ -14,7 +14,7 @@ import aiohttp
 
 from agents.child import Child
 from stream.clock import Clock, SystemClock
-from stream.errors import BrokerFailed, Fatal, SettingsError
+from stream.errors import ActionNeeded, BrokerFailed, Fatal, SettingsError
 from stream.kafka.admin import admin, apply
 from stream.kafka.embedded import EmbeddedKafka
 from stream.settings import Settings
@@ -34,7 +34,7 @@ MISSET = "exit code 2"
 
 
 class Installation:
-    """`start` returns when all of it is ready; `failed` tells when it had to give up. Say is told what happens."""
+    """`start` returns when all of it is ready; `failed` tells why it had to give up. Say is told what happens."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Installation:
         self._children = [Child(command, logs=self._logs, environment=added) for command in ("gateway", "worker")]
         self._watchers: list[asyncio.Task[None]] = []
         self._stopping = False
-        self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.failed: asyncio.Future[Fatal] = asyncio.get_running_loop().create_future()
 
     @property
     def kafka(self) -> str:
@@ -131,20 +131,21 @@ class Installation:
             logger.error("up.part_ended", part=name, how=how, times=len(ends))
             self._say(f"{name} ended ({how}): {reason}")
             if how == MISSET:
-                self._give_up(reason)
+                self._give_up(ActionNeeded(reason))
                 return
             if len(ends) >= GIVE_UP_AFTER:
-                self._give_up(f"{name} ended {len(ends)} times in {GIVE_UP_WITHIN_S:g} s, last with {how}: {reason}")
+                often = f"{name} ended {len(ends)} times in {GIVE_UP_WITHIN_S:g} s"
+                self._give_up(Fatal(f"{often}, last with {how}: {reason}"))
                 return
             await asyncio.sleep(min(BACKOFF_LONGEST_S, BACKOFF_FIRST_S * 2.0 ** (len(ends) - 1)))
             try:
                 await start()
             except Fatal as error:
-                self._give_up(error.message)
+                self._give_up(error)
                 return
             self._say(f"{name} runs again")
 
-    def _give_up(self, reason: str) -> None:
+    def _give_up(self, reason: Fatal) -> None:
         if not self.failed.done():
             self.failed.set_result(reason)
 
@@ -169,7 +170,7 @@ class Installation:
                     for part in ("gateway", "worker"):
                         while (lacking := await self._lacking(http, part)) is not None:
                             if self.failed.done():
-                                raise Fatal(self.failed.result())
+                                raise self.failed.result()
                             await asyncio.sleep(0.05)
                         self._say(f"{part} is ready at http://{self.address(part)}")
             except TimeoutError:

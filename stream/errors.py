@@ -18,8 +18,8 @@ RosterbookError
 │   └── ConnectionFileError
 └── Fatal                   this process must not go on: exit code 1
     ├── BrokerFailed        the embedded broker could not start or ended
-    ├── VaultLocked         no key, or the wrong one
     └── ActionNeeded        nor be started again before somebody has acted: exit code 2
+        └── VaultLocked     no key, or the wrong one
 
 The message of each is one sentence that tells a person what to do. It never holds a secret, a name or an address of a
 person. The keyword fields say where it happened, and go to the log as they are.
@@ -111,9 +111,9 @@ class BrokerFailed(Fatal):
     """The embedded broker could not start, or ended by itself."""
 
 
-class VaultLocked(Fatal):
-    """No vault key, or one that does not open what is stored."""
-
-
 class ActionNeeded(Fatal):
     """Started again, the process would end in the same way, until somebody has done what the message says."""
+
+
+class VaultLocked(ActionNeeded):
+    """No vault key, or one that does not open what is stored."""

@@ -13,7 +13,7 @@ import cyclopts
 from agents.cli.checks import check
 from agents.cli.console import print_json, print_table, say
 from agents.cli.modes import pause, resume
-from stream.errors import ConnectionFileError, LogUnavailable, SettingsError, UsageError, VaultLocked
+from stream.errors import ConnectionFileError, LogUnavailable, UsageError
 
 if TYPE_CHECKING:
     from stream.kafka.event_log import EventLog
@@ -58,10 +58,7 @@ async def add(file: Path, /, *, json: bool = False) -> None:
     loaded = load_connection(file)
     bootstrap = bootstrap_servers(settings)
     clock = SystemClock()
-    try:
-        vault = load_vault(settings)
-    except VaultLocked as error:  # what a process must not survive is, for a command, how it was called
-        raise SettingsError(error.message) from error
+    vault = load_vault(settings)
     connection = seal(loaded, vault, clock.now())
     await refuse_other_vault(connection, worker_url(settings))
     log = EventLog(bootstrap)

@@ -25,7 +25,6 @@ async def up(*, json: bool = False) -> None:
     """
     from agents.cli.console import emit
     from agents.installation import Installation
-    from stream.errors import Fatal
     from stream.settings import load_settings
     from stream.telemetry import configure_logging
 
@@ -63,7 +62,7 @@ async def up(*, json: bool = False) -> None:
         waits: list[asyncio.Future[Any]] = [end, installation.failed]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         if installation.failed.done():
-            raise Fatal(installation.failed.result())
+            raise installation.failed.result()
     finally:
         start.cancel()
         end.cancel()

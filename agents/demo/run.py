@@ -81,7 +81,7 @@ class Demo:
         while not self.compare().equal:
             self._tell_first_contact()
             if self.stage.installation.failed.done():
-                raise Fatal(self.stage.installation.failed.result())
+                raise self.stage.installation.failed.result()
             now = (len(self.watch.latencies_ms) if self.watch else 0, self.stage.vendors.zoho_calls)
             if now != last:
                 last, since = now, self._clock.monotonic()

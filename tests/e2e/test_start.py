@@ -44,7 +44,7 @@ async def test_taken_gateway_port_ends_it_with_a_sentence(tmp_path: Path) -> Non
         taken.listen()
         port = taken.getsockname()[1]
         async with starting(tmp_path / "data", port) as up:
-            assert await up.ended(60) == 1
+            assert await up.ended(60) == 2
             assert up.errors.count("\n") == 1
             assert f"Port {port} of 127.0.0.1 cannot be used" in up.errors
             assert len(up.told("gateway ended")) == 1, "what is misset is not tried again"

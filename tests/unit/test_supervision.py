@@ -44,7 +44,7 @@ async def watched(loop: VirtualTime, data: Path, part: Part, until: float) -> tu
     await asyncio.wait([installation.failed], timeout=until)
     for watcher in installation._watchers:
         watcher.cancel()
-    return (installation.failed.result() if installation.failed.done() else None), said
+    return (installation.failed.result().message if installation.failed.done() else None), said
 
 
 def test_a_part_that_keeps_ending_is_started_again_ever_later_and_then_given_up_loudly(tmp_path: Path) -> None:
