@@ -23,6 +23,7 @@ from stream.records import ConnectionId
 from stream.settings import Settings
 from stream.telemetry import log
 from stream.topics import HR_EVENTS
+from stream.vault.fitting import refuse_other_keys
 from stream.vault.vault import Vault
 
 logger = log("worker")
@@ -49,7 +50,10 @@ class Worker:
         self._loop = asyncio.get_running_loop()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set. What the worker must not survive ends the process here and now."""
+        """Work until `stop` is set. What the worker must not survive ends the process here and now.
+
+        Raises VaultLocked when the keys are not those of the log, before anything is folded.
+        """
         settings = self._settings
         async with AsyncExitStack() as stack:
             health = Health(lambda: self._vault.key_ids, self._lacking, self._serving)
@@ -99,6 +103,7 @@ class Worker:
         app.on_partitions_assigned.connect(self._given)
         app.on_rebalance_complete.connect(self._recovered)
         await parts.connections.loaded.wait()  # the roster fold must know the mappings before it folds anything
+        refuse_other_keys(parts.connections.records.values(), self._vault)
         self._not_ready = "recovering tables"
         starting = asyncio.create_task(app.start())  # done only when the first recovery is
         await self._wait(app, starting, stop)

@@ -17,9 +17,12 @@ from stream.clock import Clock, SystemClock
 from stream.errors import ActionNeeded, BrokerFailed, Fatal, SettingsError
 from stream.kafka.admin import admin, apply
 from stream.kafka.embedded import EmbeddedKafka
+from stream.kafka.scan import LogScan
+from stream.live_secrets import live_records
 from stream.settings import Settings
 from stream.telemetry import log
-from stream.vault.keyfile import load_vault
+from stream.vault.fitting import refuse_loss
+from stream.vault.keyfile import lacks_ring, load_vault, ring_file
 
 logger = log("up")
 
@@ -93,9 +96,12 @@ class Installation:
         self._logs.mkdir(parents=True, exist_ok=True)
         await self._kafka.start()
         self._say(f"Kafka answers at {self._kafka.bootstrap}")
-        load_vault(settings, create=True)
         async with admin(self._kafka.bootstrap) as client:
             await apply(client, settings.partitions, settings.replicas, settings.min_insync)
+        if lacks_ring(settings):  # a new one in its place would hide that what the log holds cannot be opened any more
+            live = await live_records(LogScan(self._kafka.bootstrap))
+            refuse_loss(live.records.values(), str(ring_file(settings).path))
+        load_vault(settings, create=True)
         for part in ("gateway", "worker"):
             (settings.data / part / "address").unlink(missing_ok=True)
         for child in self._children:

@@ -20,6 +20,7 @@ async def gateway() -> None:
     from stream.records import Connection
     from stream.settings import load_settings
     from stream.telemetry import configure_logging
+    from stream.vault.fitting import refuse_other_keys
     from stream.vault.keyfile import load_vault
 
     settings = load_settings()
@@ -34,4 +35,10 @@ async def gateway() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await serve(settings, lambda: settings.kafka or running_broker(settings.data), open_key, stop)
+    await serve(
+        settings,
+        lambda: settings.kafka or running_broker(settings.data),
+        open_key,
+        stop,
+        check=lambda records: refuse_other_keys(records, vault),
+    )

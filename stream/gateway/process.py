@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from stream.gateway.uplink import Uplink
 from stream.kafka.address import Bootstrap
 from stream.kafka.event_log import EventLog
 from stream.kafka.view import CompactedView
+from stream.records import AnyRecord
 from stream.settings import Settings
 from stream.telemetry import log
 from stream.topics import CONNECTIONS
@@ -38,11 +39,18 @@ LINGER_S = 2.0
 
 
 async def serve(
-    settings: Settings, bootstrap: Bootstrap, open_key: OpenKey, stop: asyncio.Event, clock: Clock | None = None
+    settings: Settings,
+    bootstrap: Bootstrap,
+    open_key: OpenKey,
+    stop: asyncio.Event,
+    clock: Clock | None = None,
+    *,
+    check: Callable[[Iterable[AnyRecord]], None] = lambda _: None,
 ) -> None:
     """Serve until `stop` is set; then requests under way get their answer, if the log confirms them soon.
 
-    Raises SettingsError when the port or the data folder cannot be used.
+    check: told once of the connections, when they have been read; what it raises ends the gateway. Raises
+    SettingsError when the port or the data folder cannot be used.
     """
     clock = clock or SystemClock()
     event_log = EventLog(bootstrap)
@@ -50,13 +58,22 @@ async def serve(
     gateway = Gateway(settings, event_log, connections, open_key, clock)
     uplink = Uplink(event_log, gateway.appends, clock, settings.min_insync)
     async with _followed(connections), _connected(event_log, uplink) as running, _bound(settings, gateway):
-        stopping = asyncio.create_task(stop.wait())
+        stopping, checking = asyncio.create_task(stop.wait()), asyncio.create_task(_checked(connections, check))
         try:
-            await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopping, running, checking}, return_when=asyncio.FIRST_COMPLETED)
+            if checking.done():
+                checking.result()
+                await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 running.result()
         finally:
             stopping.cancel()
+            checking.cancel()
+
+
+async def _checked(connections: CompactedView, check: Callable[[Iterable[AnyRecord]], None]) -> None:
+    await connections.loaded.wait()
+    check(list(connections.records.values()))
 
 
 @asynccontextmanager

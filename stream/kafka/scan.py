@@ -28,6 +28,7 @@ class Entry:
     """A record as it lies on the log. value: None = a tombstone."""
 
     position: LogPosition
+    key: bytes | None
     value: bytes | None
 
 
@@ -108,7 +109,7 @@ class LogScan:
                             position = LogPosition(
                                 topic=tp.topic, topic_id=places[tp], partition=tp.partition, offset=message.offset
                             )
-                            yield Entry(position, message.value)
+                            yield Entry(position, message.key, message.value)
         finally:
             await consumer.stop()
 

@@ -51,7 +51,7 @@ class Vault:
         Raises VaultLocked when `keys` is no ring of ours.
         """
         self._ring = key_ring.parse(keys, source)
-        self._source = source
+        self.source = source
         self._changed = changed
 
     @property
@@ -73,7 +73,7 @@ class Vault:
         """The ring as it is now. One that cannot be read leaves us with the one that we have."""
         try:
             if (text := self._changed()) is not None:
-                self._ring = key_ring.parse(text, self._source)
+                self._ring = key_ring.parse(text, self.source)
                 logger.info("vault.keys_read", newest=self._ring.newest, held=sorted(self._ring.held))
         except VaultLocked as error:
             logger.error("vault.keys_not_read", reason=error.message)
@@ -95,7 +95,7 @@ class Vault:
             )
         if sealed.key not in ring.held:
             raise VaultLocked(
-                f"The secret {purpose} needs vault key {sealed.key}, which {self._source} does not hold: point "
+                f"The secret {purpose} needs vault key {sealed.key}, which {self.source} does not hold: point "
                 "ROSTERBOOK_VAULT_KEY_FILE (or ROSTERBOOK_VAULT_KEYS) at the keys it was sealed with.",
                 connection=connection,
             )
