@@ -100,9 +100,10 @@ class Demo:
         """The live view, until cancelled."""
         assert self.watch is not None
         self._viewing = True
-        with Live(console=Console(), refresh_per_second=8, screen=False) as live:
+        console = Console()
+        with Live(console=console, refresh_per_second=8, screen=False) as live:
             while True:
-                live.update(screen(self.stage, self.watch, self._headline, self.compare()))
+                live.update(screen(self.stage, self.watch, self._headline, self.compare(), *console.size))
                 await asyncio.sleep(LOOK_S)
 
     def report(self) -> dict[str, object]:

@@ -12,44 +12,50 @@ from agents.demo.stage import Stage
 from agents.demo.watch import SHOWN, Watch
 
 STYLES = {"created": "green", "adopted": "green", "updated": "cyan", "activated": "green", "deactivated": "yellow"}
-WIDE = 36
+WHO = 20
+FIXED = 8 + WHO + 11 + 6 + 12 + 5
+"""Of a line of the table: what all but two of its six columns take, and what stands between them."""
+AROUND = 12
+"""Lines that are not rows of the table, the one below the picture included."""
 
 
-def screen(stage: Stage, watch: Watch, headline: str, now: Comparison) -> Group:
-    """One picture. `now`: both sides as they are at this moment."""
+def screen(stage: Stage, watch: Watch, headline: str, now: Comparison, width: int, height: int) -> Group:
+    """One picture of that many columns and lines. `now`: both sides as they are at this moment."""
+    wide = max(8, (width - FIXED) // 2)
+    rows = max(1, min(SHOWN, height - AROUND))
     installation = stage.installation
     top = Text.assemble(
         ("Rosterbook demo", "bold"),
         f"   gateway http://{installation.address('gateway')}   Kafka {installation.kafka}\n",
         (
-            f"data {stage.data}   Zoho limit raised to {stage.vendors.calls_per_minute} calls a minute (really 100)\n",
+            f"data {stage.data}\nZoho's limit raised to {stage.vendors.calls_per_minute} calls a minute (really 100)\n",
             "dim",
         ),
         ("\nNow: ", "bold"),
         (headline, "bold magenta"),
     )
-    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column, style, width in (
         ("UTC", "dim", 8),
-        ("who", "", 22),
-        ("BambooHR says", "", None),
+        ("who", "", WHO),
+        ("BambooHR says", "", wide),
         ("Zoho Books", "", 11),
-        ("fields", "dim", None),
-        ("ms", "", 5),
+        ("fields", "dim", wide),
+        ("ms", "", 6),
     ):
         table.add_column(column, style=style, width=width, no_wrap=True, justify="right" if column == "ms" else "left")
-    for seen in watch.latest:
+    for seen in list(watch.latest)[-rows:]:
         person = stage.vendors.bamboohr.company.people.get(seen.employee)
         name = f"{person.values.get('firstName')} {person.values.get('lastName')}" if person else "(deleted)"
         table.add_row(
             f"{seen.at:%H:%M:%S}",
             name,
-            _cut(seen.event),
+            seen.event,
             Text(seen.action, STYLES.get(seen.action, "dim")),
-            "" if seen.action == "created" else _cut(seen.changed),
+            "" if seen.action == "created" else seen.changed,
             f"{seen.latency_ms:.0f}",
         )
-    percentiles = watch.percentiles(last=SHOWN)
+    latency = watch.percentiles(last=rows)
     open_ = now.missing + now.wrong
     figures = Text.assemble(
         (f"{now.employees}", "bold"),
@@ -59,15 +65,9 @@ def screen(stage: Stage, watch: Watch, headline: str, now: Comparison) -> Group:
         (f"{watch.events}", "bold"),
         " events   ",
         (f"{stage.vendors.zoho_calls}", "bold"),
-        " Zoho calls   latency of these p50 ",
-        (f"{percentiles['p50'] or 0:.0f} ms", "bold"),
-        ", p99 ",
-        (f"{percentiles['p99'] or 0:.0f} ms", "bold"),
-        "   ",
+        " Zoho calls   ",
         ("in step" if not open_ else f"{open_} still differ", "bold green" if not open_ else "bold yellow"),
     )
+    if latency["p50"] is not None:
+        figures.append(f"\nLatency of these: p50 {latency['p50']:.0f} ms, p99 {latency['p99']:.0f} ms")
     return Group(top, table, figures, Text("Ctrl-C ends the demo.", "dim"))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= WIDE else text[: WIDE - 1] + "…"
