@@ -15,6 +15,8 @@ from stream.tether import tethered
 
 TAIL = 400
 """Characters of a log file that are shown when a process ended by itself."""
+ENDING = ("error", "critical")
+"""Levels of what may end a process."""
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -64,17 +66,22 @@ class Child:
             await self._process.wait()
 
     def last_words(self) -> str:
-        """The last line of its log, which usually says why it ended: of one in JSON the reason alone."""
-        with suppress(OSError), self.log_file.open("rb") as file:
-            file.seek(max(0, self.log_file.stat().st_size - 64 * 1024))
-            lines = file.read().decode(errors="replace").strip().splitlines()
-            return _reason(ANSI.sub("", lines[-1]))[:TAIL] if lines else ""
-        return ""
+        """Why it ended, by the last line of its log: a sentence, or of one in JSON the reason; else where to look.
+
+        What is logged as less than an error, or before a signal, is no reason.
+        """
+        if self._process is None or (self._process.returncode or 0) >= 0:
+            with suppress(OSError), self.log_file.open("rb") as file:
+                file.seek(max(0, self.log_file.stat().st_size - 64 * 1024))
+                lines = file.read().decode(errors="replace").strip().splitlines()
+                if lines and (reason := _reason(ANSI.sub("", lines[-1]))):
+                    return reason[:TAIL]
+        return f"{self.log_file} says what it did last."
 
 
 def _reason(line: str) -> str:
     with suppress(ValueError):
         told = json.loads(line)
-        if isinstance(told, dict) and isinstance(told.get("reason"), str):
-            return str(told["reason"])
+        if isinstance(told, dict):
+            return str(told.get("reason", "")) if told.get("level") in ENDING else ""
     return line

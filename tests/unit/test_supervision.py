@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -89,13 +91,24 @@ def test_a_part_that_cannot_be_started_again_is_given_up_with_its_reason(tmp_pat
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('{"event": "worker.crashed", "reason": "Do this.", "error": "ActionNeeded"}', "Do this."),
-        ('{"event": "worker.ready"}', '{"event": "worker.ready"}'),
+        ('{"event": "worker.crashed", "reason": "Do this.", "level": "critical"}', "Do this."),
+        ('{"event": "worker.crashed", "level": "error", "exception": "Traceback…"}', "{file} says what it did last."),
+        ('{"event": "lane.call_failed", "reason": "Later.", "level": "warning"}', "{file} says what it did last."),
+        ("", "{file} says what it did last."),
         ("Killed", "Killed"),
-        ("[1, 2]", "[1, 2]"),
+        ("something else\n[1, 2]", "[1, 2]"),
     ],
 )
 def test_why_a_part_ended_is_the_reason_in_the_last_line_of_its_log(tmp_path: Path, line: str, words: str) -> None:
     child = Child("worker", logs=tmp_path, environment={})
-    child.log_file.write_text(f"something else\n{line}\n")
-    assert child.last_words() == words
+    child.log_file.write_text(f"{line}\n")
+    assert child.last_words() == words.format(file=child.log_file)
+
+
+async def test_of_a_part_that_a_signal_ended_no_line_of_its_log_is_the_reason(tmp_path: Path) -> None:
+    child = Child("kafka", logs=tmp_path, environment={"ROSTERBOOK_DATA": str(tmp_path)})
+    await child.start()
+    child.log_file.write_text("It is well.\n")
+    os.kill(child.pid, signal.SIGKILL)
+    assert await child.wait() == "signal SIGKILL"
+    assert child.last_words() == f"{child.log_file} says what it did last."
