@@ -7,10 +7,10 @@ SEEDING = $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) $(if $
 
 setup: .venv/ready  ## make .venv, fetch and verify the Kafka jars
 
-.venv/ready: requirements.lock pyproject.toml stream/kafka/kafka.lock.toml
+.venv/ready: requirements-uv.lock requirements.lock pyproject.toml stream/kafka/kafka.lock.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rosterbook needs Python 3.11 or newer; set PYTHON=…")'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
 	$(ROSTERBOOK) kafka --prepare
@@ -40,5 +40,8 @@ chaos: setup  ## every promise under fire, real processes; SEEDS=20 FIRST=1 CHAN
 simulate: setup  ## every promise in virtual time, a seed after the other; SEEDS=1000 FIRST=1 CHANGES=300 ARGS="--jobs 2"
 	@.venv/bin/python -m tests.simulation $(SEEDING) $(ARGS)
 
-lock:  ## pin every dependency with its hashes
-	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements.lock
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+lock:  ## pin every dependency with its hashes, and uv, which installs them
+	$(COMPILE) --group dev pyproject.toml -o requirements.lock
+	echo uv | $(COMPILE) --no-annotate - -o requirements-uv.lock
