@@ -17,6 +17,6 @@ def base_url(settings: Settings, subdomain: str) -> str:
     label = subdomain.lower()
     if _LABEL.fullmatch(label) is None:
         raise ConnectionMisset("Set the BambooHR subdomain to the first part of the company's address alone.")
-    if settings.bamboohr_url is not None:
-        return f"{settings.bamboohr_url}/{label}"
+    if (root := settings.bamboohr_url) is not None:
+        return root if root.endswith(f"/{label}") else f"{root}/{label}"  # a sandbox prints it with the subdomain
     return f"https://{label}.bamboohr.com"

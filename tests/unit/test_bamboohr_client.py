@@ -200,6 +200,11 @@ def test_a_loopback_stand_in_takes_the_subdomain_as_a_path_segment() -> None:
     assert base_url(Settings(bamboohr_url="http://127.0.0.1:9/x/"), "acme") == "http://127.0.0.1:9/x/acme"
 
 
+def test_a_stand_in_may_be_told_as_the_sandbox_prints_it_with_the_subdomain() -> None:
+    assert base_url(Settings(bamboohr_url="http://127.0.0.1:9/acme"), "acme") == "http://127.0.0.1:9/acme"
+    assert base_url(Settings(bamboohr_url="http://127.0.0.1:9/big-acme"), "acme") == "http://127.0.0.1:9/big-acme/acme"
+
+
 def listed(*numbers: str, after: str | None, restricted: tuple[str, ...] = ()) -> Reply:
     rows = [
         {"employeeId": n, "status": "Active", "workEmail": None, "_restrictedFields": list(restricted)} for n in numbers
