@@ -89,14 +89,17 @@ async def _until_nothing(
     timeout = aiohttp.ClientTimeout(total=min(ONE_ANSWER_S, deadline))
     end = clock.monotonic() + deadline
     async with aiohttp.ClientSession(timeout=timeout) as http:
-        while (told := await lacking(http)) is not None:
-            if clock.monotonic() >= end:
-                raise Retriable(
-                    f"Connection {connection.connection} is saved, but not in service after {deadline:g} s: {told}. "
-                    f"{remedy}.",
-                    connection=connection.connection,
-                )
-            await asyncio.sleep(ASK_AGAIN_S)
+        told = await lacking(http)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(end - clock.monotonic()):
+                while told is not None:
+                    await asyncio.sleep(ASK_AGAIN_S)
+                    told = await lacking(http)
+    if told is not None:
+        raise Retriable(
+            f"Connection {connection.connection} is saved, but not in service after {deadline:g} s: {told}. {remedy}.",
+            connection=connection.connection,
+        )
 
 
 async def _lacks_gateway(

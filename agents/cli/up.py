@@ -29,7 +29,7 @@ async def up(*, json: bool = False) -> None:
     from stream.telemetry import configure_logging
 
     settings = load_settings()
-    _make_state_folder(settings.data)
+    make_state_folder(settings.data)
     configure_logging(settings, file=settings.data / "logs" / "up.log")
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -70,7 +70,7 @@ async def up(*, json: bool = False) -> None:
         await installation.stop()
 
 
-def _make_state_folder(folder: Path) -> None:
+def make_state_folder(folder: Path) -> None:
     """The state folder and its `logs`, closed to other users, as the log of a company's people must be.
 
     Raises SettingsError when it cannot be used.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from aiohttp import web
 from agents.cli import build, console, run
 from agents.cli.acceptance import wait_until_in_service
 from agents.cli.surroundings import gateway_url, worker_url
+from agents.cli.up import make_state_folder
 from stream.bamboohr.signature import is_signed
 from stream.clock import SystemClock
 from stream.errors import ActionNeeded, BrokerFailed, Retriable, SettingsError
@@ -87,15 +89,14 @@ def test_a_number_that_a_sandbox_cannot_use_is_refused(
     assert printed.err.count("\n") == 1
 
 
-def test_a_state_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
+def test_a_state_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    done = rosterbook("up", data=tmp_path / "file")
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert "ROSTERBOOK_DATA" in done.stderr
+    with pytest.raises(SettingsError, match="ROSTERBOOK_DATA"):
+        make_state_folder(tmp_path / "file")
 
 
 def test_the_state_folder_is_closed_to_other_users(tmp_path: Path) -> None:
-    rosterbook("up", data=tmp_path / "state", ROSTERBOOK_KAFKA="a-cluster:9092")  # refused once the folder is made
+    make_state_folder(tmp_path / "state")
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
 
@@ -236,7 +237,7 @@ ACME = Connection(
 
 
 class Service:
-    """Gateway and worker in one; answers what it is told, and notes what it was asked."""
+    """Gateway and worker in one; answers what it is told, and notes what it was asked. stalls: after one answer."""
 
     def __init__(self) -> None:
         self.statuses = [200]
@@ -244,6 +245,7 @@ class Service:
         self.signed: list[bool] = []
         self.bodies: list[dict[str, object]] = []
         self.url = ""
+        self.stalls: asyncio.Event | None = None
 
     async def webhook(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -254,6 +256,8 @@ class Service:
             and request.match_info["connection"] == "acme"
         )
         self.bodies.append(json.loads(body))
+        if self.stalls is not None and len(self.bodies) > 1:
+            await self.stalls.wait()
         return web.Response(status=self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0])
 
     async def connection(self, _: web.Request) -> web.Response:
@@ -310,6 +314,15 @@ async def test_a_service_that_never_comes_is_named_in_the_end(
         await until_in_service(service.url, service.url, deadline=0.3)
     assert reason in given_up.value.message
     assert KEY.reveal not in given_up.value.message
+
+
+async def test_a_gateway_that_never_answers_is_not_waited_for_beyond_the_deadline(service: Service) -> None:
+    service.statuses, service.stalls = [401], asyncio.Event()
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(Retriable, match="answers 401 to its webhooks"):
+        await until_in_service(service.url, service.url, deadline=2)
+    assert asyncio.get_running_loop().time() - began < 3.6
+    service.stalls.set()
 
 
 async def test_what_does_not_run_is_named(service: Service, unused_tcp_port: int) -> None:
