@@ -50,17 +50,25 @@ class Process:
         """Does nothing to the dead."""
         if self.frozen and not self.dead:
             self.frozen = False
-            self._loop.resume((*self._first, *self._timers, *self._arrived))
-            self._first, self._timers, self._arrived = [], [], []
+            self._resume()
+
+    def _resume(self) -> None:
+        self._loop.resume((*self._first, *self._timers, *self._arrived))
+        self._first, self._timers, self._arrived = [], [], []
 
     def kill(self) -> None:
-        self.dead = self.frozen = True
-        self._left = {task for task in asyncio.all_tasks(self._loop) if getattr(task, "process", None) is self}
+        """Does nothing to the dead."""
+        if not self.dead:
+            self.dead = self.frozen = True
+            self._left = {task for task in asyncio.all_tasks(self._loop) if getattr(task, "process", None) is self}
 
     def bury(self) -> None:
-        """After the run: let what is left of it come to its end, so that nothing stays pending."""
-        self.dead = False
-        self.wake()
+        """After the run: let what is left of it come to its end, so that nothing stays pending.
+
+        It is dead from here on: whatever still fails in it kills it no more, which would leave the rest pending.
+        """
+        self.dead, self.frozen = True, False
+        self._resume()
 
     def hold(self, handle: asyncio.Handle) -> None:
         """Keep for the moment of waking what would run now."""
