@@ -144,7 +144,8 @@ class Company:
     def take_effect(self) -> None:
         """Apply, in order of their days, the planned changes whose day has come."""
         today = self.today()
-        for employee in [self.people[employee_id] for employee_id in sorted(self._waiting, key=int)]:
+        ripe = [employee_id for employee_id in self._waiting if self.people[employee_id].planned[0].effective <= today]
+        for employee in [self.people[employee_id] for employee_id in sorted(ripe, key=int)]:
             while employee.planned and employee.planned[0].effective <= today:
                 self._tell(self._put(employee, employee.planned.pop(0).values))
             if not employee.planned:
@@ -227,7 +228,7 @@ class Company:
         """One notice for the standard fields, one for the custom ones (BambooHR, event-based webhooks)."""
         if "supervisorId" in changed:
             changed = changed | {"reportsTo"}
-        order = [known.key for known in BY_KEY.values() if known.key in changed]
+        order = sorted(changed & BY_KEY.keys(), key=list(BY_KEY).index)
         groups = ([k for k in order if not BY_KEY[k].custom], [k for k in order if BY_KEY[k].custom])
         return [Notice("updated", employee_id, at, tuple(group)) for group in groups if group]
 
