@@ -129,16 +129,14 @@ class Results:
         have been kept as an intent, which repeats whatever is missing, so that nothing needs to wait for anything.
         """
         unsaid = [r for r in appends if not partition.is_said(TOPIC_OF[type(r)].name, cause.topic, cause.offset)]
+        written = [(self.tables[table], values) for table, values in rows.items() if values]
         if _are_several(rows):
-            await asyncio.gather(self._log.append_all(unsaid), self._write_all(partition, rows))
+            writes = (self.write(partition, table, values) for table, values in written)
+            await asyncio.gather(self._log.append_all(unsaid), *writes)
         else:
             await self._log.append_all(unsaid)
-            await self._write_all(partition, rows)
-
-    async def _write_all(self, partition: Partition, rows: Encoded) -> None:
-        await asyncio.gather(
-            *(self.write(partition, self.tables[table], values) for table, values in rows.items() if values)
-        )
+            for table, values in written:
+                await self.write(partition, table, values)
 
 
 def _are_several(rows: Encoded) -> bool:
