@@ -12,6 +12,7 @@ import asyncio
 import contextvars
 import heapq
 from collections.abc import Callable, Coroutine
+from math import inf
 from typing import Any
 
 from tests.virtual_time import VirtualTime
@@ -144,12 +145,15 @@ class SimulatedTime(VirtualTime):
         ready, scheduled, acts = self._ready, self._scheduled, self._acts  # type: ignore[attr-defined]
         while scheduled and scheduled[0]._cancelled:
             heapq.heappop(scheduled)._scheduled = False
-        if not ready and not self._stopping:  # type: ignore[attr-defined]
-            moments = [*(acts[0][:1] if acts else ()), *([scheduled[0]._when] if scheduled else ())]
-            if not moments:
-                raise RuntimeError("Everybody waits, and no timer is left that could end it.")
-            self._jumping.passed = max(self._jumping.passed, min(moments))
         now = self._jumping.passed
+        if not ready and not self._stopping:  # type: ignore[attr-defined]
+            act_at = acts[0][0] if acts else inf
+            timer_at = scheduled[0]._when if scheduled else inf
+            moment = min(timer_at, act_at)
+            if moment == inf:
+                raise RuntimeError("Everybody waits, and no timer is left that could end it.")
+            if moment > now:
+                now = self._jumping.passed = moment
         while acts and acts[0][0] <= now:
             _, _, function, args = heapq.heappop(acts)
             function(*args)
@@ -162,12 +166,13 @@ class SimulatedTime(VirtualTime):
             handle = ready.popleft()
             if handle._cancelled:
                 continue
-            process = handle._context.get(HERE)
+            context = handle._context
+            process = context.get(HERE)
             if process is not None and process.frozen:
                 process.hold(handle)
                 continue
             try:
-                handle._context.run(handle._callback, *handle._args)
+                context.run(handle._callback, *handle._args)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections import Counter
@@ -95,6 +96,8 @@ def results(seeds: Sequence[int], changes: int, *, jobs: int = 1, without: Seque
 def prepare(without: Sequence[str] = ()) -> None:
     """For this process, from here on: nothing is logged, and these protections are gone."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    # A run lets go of nearly all it makes by itself: looking for cycles as often as Python does costs a tenth of it.
+    gc.set_threshold(100_000, 20, 20)
     patch = pytest.MonkeyPatch()
     for protection in PROTECTIONS:
         if protection.__name__ in without:

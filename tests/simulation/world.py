@@ -11,6 +11,8 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
+from aiohttp.web_app import _cached_build_middleware
+
 from stream.codec import canonical
 from stream.records import BambooHrSettings, Connection, ConnectionId, EmployeeId, HrEvent, ZohoSettings
 from stream.sandbox.bamboohr.notices import Notice
@@ -312,5 +314,8 @@ class World:
 def run(script: Script) -> Report:
     """Run a script from beginning to end."""
     loop = SimulatedTime()
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(World(script, loop).run())
+    try:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            return runner.run(World(script, loop).run())
+    finally:
+        _cached_build_middleware.cache_clear()  # it would keep whole worlds alive, by the handlers of their vendors
