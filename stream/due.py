@@ -1,10 +1,15 @@
-"""Which key is next: by class, then by age, and a key rises one class for every quarter of an hour that it is due."""
+"""Which key is next: by class, then by age, and a key rises one class for every quarter of an hour that it is due.
+
+Where a key that has risen would come before one of a better class, every second turn is by class alone: so nothing
+waits for ever, and somebody who leaves in the second hour of a first load does not wait for the end of it.
+"""
 
 from __future__ import annotations
 
 import heapq
 import itertools
 
+LEAVER, JOINER, EDIT, BACKFILL = range(4)
 CLASSES = 4
 RISE_S = 15 * 60.0
 
@@ -17,6 +22,7 @@ class DueQueue:
         self._later: list[tuple[float, int, str, int]] = []
         self._ticket = itertools.count()
         self._tickets: dict[str, int] = {}
+        self._risen_goes_first = False
         self._places: dict[str, tuple[int, float, float]] = {}
         """Key -> class, when it is due, from when its age counts."""
 
@@ -48,27 +54,28 @@ class DueQueue:
         self._tickets.pop(key, None)
         self._places.pop(key, None)
 
-    def next(self, now: float) -> str | None:
-        """Take out the key that is next, None when nothing is due."""
+    def next(self, now: float, classes: int = CLASSES) -> str | None:
+        """Take out the key that is next, None when nothing is due. classes: only the first so many may be next."""
         self._ripen(now)
-        best: list[tuple[float, int, str]] | None = None
-        rank = 0.0
-        for priority, heap in enumerate(self._due):
-            self._drop_removed(heap)
-            if heap and (best is None or priority - (now - heap[0][0]) / RISE_S < rank):
-                best, rank = heap, priority - (now - heap[0][0]) / RISE_S
-        if best is None:
+        due = [(priority, heap) for priority, heap in enumerate(self._due[:classes]) if self._drop_removed(heap)]
+        if not due:
             return None
-        _, _, key = heapq.heappop(best)
+        best, first = due[0], min(due, key=lambda one: one[0] - (now - one[1][0][0]) / RISE_S)
+        if best is not first:
+            self._risen_goes_first = not self._risen_goes_first
+        _, heap = first if self._risen_goes_first else best
+        _, _, key = heapq.heappop(heap)
         self.remove(key)
         return key
 
-    def ripe_at(self, now: float) -> float | None:
-        """When there is something to do: `now` when a key is due, None when the queue is empty."""
+    def ripe_at(self, now: float, classes: int = CLASSES) -> float | None:
+        """When there is something to do in the first so many classes: `now` when a key is due, None when none will be.
+
+        A moment at which only a key of another class becomes due is named too.
+        """
         self._ripen(now)
-        for heap in self._due:
-            self._drop_removed(heap)
-            if heap:
+        for heap in self._due[:classes]:
+            if self._drop_removed(heap):
                 return now
         return self._later[0][0] if self._later else None
 
@@ -79,6 +86,8 @@ class DueQueue:
                 _, _, since = self._places[key]
                 heapq.heappush(self._due[priority], (since, ticket, key))
 
-    def _drop_removed(self, heap: list[tuple[float, int, str]]) -> None:
+    def _drop_removed(self, heap: list[tuple[float, int, str]]) -> bool:
+        """Whether a key is left."""
         while heap and self._tickets.get(heap[0][2]) != heap[0][1]:
             heapq.heappop(heap)
+        return bool(heap)

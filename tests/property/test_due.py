@@ -20,7 +20,7 @@ steps = st.lists(
         adds,
         adds,
         st.tuples(st.just("remove"), st.sampled_from(KEYS)),
-        st.tuples(st.just("next")),
+        st.tuples(st.just("next"), st.integers(1, CLASSES)),
         st.tuples(st.just("wait"), st.sampled_from([1.0, 500.0, RISE_S])),
     ),
     max_size=40,
@@ -28,8 +28,8 @@ steps = st.lists(
 
 
 @given(steps)
-def test_the_next_key_is_the_due_one_with_the_best_class_after_rising(happenings: list[tuple]) -> None:
-    queue, now = DueQueue(), 0.0
+def test_the_next_key_is_the_due_one_with_the_best_class_before_or_after_rising(happenings: list[tuple]) -> None:
+    queue, now, risen_first = DueQueue(), 0.0, False
     plain: dict[str, tuple[float, float, int]] = {}
     for step in happenings:
         match step:
@@ -44,12 +44,22 @@ def test_the_next_key_is_the_due_one_with_the_best_class_after_rising(happenings
                 plain.pop(key, None)
             case ("wait", seconds):
                 now += seconds
-            case _:
-                ranks = {k: p - (now - since) / RISE_S for k, (ripe, since, p) in plain.items() if ripe <= now}
-                found = queue.next(now)
-                assert (found is None) == (not ranks)
+            case ("next", classes):
+                due = {k: (p, since) for k, (ripe, since, p) in plain.items() if ripe <= now and p < classes}
+                risen = {k: p - (now - since) / RISE_S for k, (p, since) in due.items()}
+                assert queue.ripe_at(now, classes) == (
+                    now if due else min((r for r, _, _ in plain.values() if r > now), default=None)
+                )
+                found = queue.next(now, classes)
+                assert (found is None) == (not due)
                 if found is not None:
-                    assert ranks[found] == min(ranks.values())
+                    best, first = min(p for p, _ in due.values()), min(risen.values())
+                    if best != due[min(risen, key=lambda k: (risen[k], due[k][0]))][0]:
+                        risen_first = not risen_first
+                    if risen_first:
+                        assert risen[found] == first
+                    else:
+                        assert due[found] == min(due.values())
                     del plain[found]
         assert len(queue) == len(plain)
         assert all((key in queue) == (key in plain) for key in KEYS)
@@ -59,10 +69,10 @@ def test_the_next_key_is_the_due_one_with_the_best_class_after_rising(happenings
 
 @given(st.lists(st.integers(0, CLASSES - 1), min_size=1, max_size=8))
 def test_nothing_waits_for_ever(priorities: list[int]) -> None:
-    """However many urgent keys come, the least urgent one is paid once it is older by a quarter of an hour a class."""
+    """However many urgent keys come, the least urgent one is next or next but one, once it has risen above them."""
     queue = DueQueue()
     queue.add("patient", CLASSES - 1, 0.0)
     now = CLASSES * RISE_S
     for number, priority in enumerate(priorities):
         queue.add(str(number), priority, now)
-    assert queue.next(now + 1.0) == "patient"
+    assert "patient" in (queue.next(now + 1.0), queue.next(now + 1.0))

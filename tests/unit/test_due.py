@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream.due import RISE_S, DueQueue
+from stream.due import BACKFILL, EDIT, LEAVER, RISE_S, DueQueue
 
 
 def drained(queue: DueQueue, now: float) -> list[str]:
@@ -87,3 +87,37 @@ def test_a_key_that_is_tried_again_has_waited_already() -> None:
     assert queue.next(101.0) == "new"
     queue.add("new", 1, 101.0)
     assert drained(queue, 105.0) == ["again", "new"]
+
+
+def test_who_leaves_in_the_second_hour_of_a_first_load_waits_for_one_turn_at_most() -> None:
+    queue = DueQueue()
+    for number in range(50):
+        queue.add(f"first load {number}", BACKFILL, 0.0)
+    now = 7200.0
+    for number in range(5):
+        queue.add(f"leaver {number}", LEAVER, now)
+        assert f"leaver {number}" in (queue.next(now), queue.next(now))
+        now += 1.0
+
+
+def test_a_first_load_goes_on_while_changes_keep_coming() -> None:
+    queue = DueQueue()
+    for number in range(50):
+        queue.add(f"first load {number}", BACKFILL, 0.0)
+    now, turns = 7200.0, []
+    for number in range(40):
+        queue.add(f"edit {number}", EDIT, now)
+        turns.append(queue.next(now))
+        now += 1.0
+    assert sum(key is not None and key.startswith("first load") for key in turns) == 20
+
+
+def test_classes_that_may_not_begin_wait_without_losing_their_place() -> None:
+    queue = DueQueue()
+    queue.add("first load", BACKFILL, 0.0)
+    assert queue.next(1.0, BACKFILL) is None
+    assert queue.ripe_at(1.0, BACKFILL) is None
+    queue.add("edit", EDIT, 1.0)
+    assert queue.ripe_at(1.0, BACKFILL) == 1.0
+    assert queue.next(1.0, BACKFILL) == "edit"
+    assert queue.next(1.0) == "first load"
