@@ -77,6 +77,7 @@ class EmployeeSnapshot(Record):
     """The full employee record as read at a moment, or the fact that it is gone, or that it could not be read.
 
     through: the person's wanted hr-events offset, copied before the request was sent.
+    backfill: nobody waits for it: it was asked for by a sweep of everybody, not by a change.
     cause: the hr-events record at that offset.
     reason, error: why it could not be read, and the class of that error.
     fields: only what the answer held. A field that is absent was withheld (forbidden, or unknown to BambooHR); one that
@@ -86,6 +87,7 @@ class EmployeeSnapshot(Record):
     employee: EmployeeId
     through: int
     insists: bool = False
+    backfill: bool = False
     cause: LogPosition
     mapping_version: str
     read_at: AwareDatetime
@@ -116,13 +118,14 @@ class ContactUpsert(Record):
 
     cause: the employees record that it follows from; its offset is what the contact's row will want.
     chain: the causes before that, newest first, down to the webhook.
-    after: a contact that must give up its address first.
+    after: a contact that must give up its address first. backfill: as the snapshot says.
     """
 
     contact_key: ContactKey
     employee: EmployeeId
     desired: DesiredContact
     insists: bool = False
+    backfill: bool = False
     after: ContactKey | None = None
     cause: LogPosition
     chain: tuple[LogPosition, ...] = ()

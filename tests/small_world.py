@@ -25,6 +25,7 @@ from stream.records import (
     EmployeeId,
     EmployeeSnapshot,
     HrEvent,
+    HrEventKind,
     LogPosition,
     Mapping,
     SyncOutcome,
@@ -106,11 +107,11 @@ class SmallWorld:
         self.truth[EmployeeId(employee)] = fields
         self.notice(employee, insists=insists)
 
-    def notice(self, employee: str, *, insists: bool = False) -> None:
+    def notice(self, employee: str, *, insists: bool = False, kind: HrEventKind = "webhook") -> None:
         event = HrEvent(
             connection=ACME,
             employees=(EmployeeId(employee),),
-            kind="webhook",
+            kind=kind,
             insists=insists,
             received_at=self.clock.now(),
         )
@@ -129,6 +130,7 @@ class SmallWorld:
             employee=who,
             through=person.debt.wanted,
             insists=person.insisted > person.debt.settled,
+            backfill=not person.debt.owes(person.live),
             cause=at(HR_EVENTS, person.debt.wanted),
             mapping_version="m",
             read_at=self.clock.now(),

@@ -8,12 +8,11 @@ from typing import Protocol
 from stream.clock import Clock
 from stream.core.mapping import FIELDS
 from stream.core.rows import Person
+from stream.due import BACKFILL, JOINER
 from stream.errors import NotFound, RecordRefused
 from stream.flood import FloodGuard
 from stream.lane import Owed, Paid
 from stream.records import ConnectionId, EmployeeId, EmployeeSnapshot, LogPosition
-
-JOIN_OR_EDIT = 1
 
 
 class Employees(Protocol):
@@ -52,7 +51,10 @@ class ReadPeople:
 
     def look(self, key: str) -> Owed | None:
         person = self._person_of(EmployeeId(key))
-        return None if person is None else Owed(person.debt.owed, JOIN_OR_EDIT, person.folded)
+        if person is None:
+            return None
+        # Who has joined, left or changed is not known before the reading.
+        return Owed(person.debt.owed, JOINER if person.debt.owes(person.live) else BACKFILL, person.folded)
 
     async def pay(self, key: str) -> Paid | None:
         employee = EmployeeId(key)
@@ -65,6 +67,7 @@ class ReadPeople:
             employee=employee,
             through=through,
             insists=person.insisted > person.debt.settled,
+            backfill=not person.debt.owes(person.live),
             cause=self._event_at(through),
             mapping_version=self._mapping_version,
             read_at=self._clock.now(),

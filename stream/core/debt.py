@@ -26,12 +26,16 @@ class Debt(Model):
 
     @property
     def owed(self) -> bool:
-        return self.wanted > max(self.settled, self.parked)
+        return self.owes(self.wanted)
 
     @property
     def unseen(self) -> bool:
         """Owed, and not previewed either: what there is to do in preview."""
         return self.owed and self.wanted > self.previewed
+
+    def owes(self, offset: int) -> bool:
+        """Whether what was wanted at `offset` is neither done nor parked."""
+        return offset > max(self.settled, self.parked)
 
     def want(self, offset: int) -> Debt:
         """Work is wanted up to `offset`."""

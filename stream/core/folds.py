@@ -12,6 +12,7 @@ def hear(person: Person, event: HrEvent, position: LogPosition) -> Person:
     return person.model_copy(
         update={
             "debt": person.debt.want(position.offset),
+            "live": person.live if event.kind == "sweep" else max(person.live, position.offset),
             "insisted": max(person.insisted, position.offset) if event.insists else person.insisted,
             "asked_at": event.received_at if position.offset >= person.debt.wanted else person.asked_at,
             "folded": person.folded_with(position),
@@ -37,6 +38,7 @@ def wish(state: ContactState | None, upsert: ContactUpsert, position: LogPositio
             "employee": upsert.employee,
             "desired": upsert.desired,
             "debt": state.debt.want(cause),
+            "live": state.live if upsert.backfill else max(state.live, cause),
             "insisted": max(state.insisted, cause) if upsert.insists else state.insisted,
             "after": upsert.after,
             "chain": (position, upsert.cause, *upsert.chain),

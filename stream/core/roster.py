@@ -267,6 +267,7 @@ class _Folding:
                 employee=who,
                 desired=desired,
                 insists=insists,
+                backfill=self.snapshot.backfill,
                 after=self.after.get(who),
                 cause=self.position,
                 chain=(snapshot.cause,),

@@ -34,6 +34,7 @@ class Person(Row):
     """Table `people`: connection and employee id.
 
     debt: the reading that is owed, in hr-events offsets. asked_at: when the newest of those events was received.
+    live: the greatest hr-events offset that is more urgent than a backfill.
     insisted: the greatest hr-events offset that wants the contact put right even if nothing seems to have changed.
     email: the address this person claims. contact_key: the contact that stands for this person.
     shown: what the last upsert of that contact says. snapshot: employees offset of the last one that was applied.
@@ -41,6 +42,7 @@ class Person(Row):
     """
 
     debt: Debt = Debt()
+    live: int = NOTHING
     insisted: int = NOTHING
     asked_at: AwareDatetime | None = None
     email: Email | None = None
@@ -94,7 +96,8 @@ class Attempt(Model):
 class ContactState(Row):
     """Table `contacts`: connection and contact key.
 
-    debt: in employees offsets. insisted: the greatest of them whose debt must be paid by reading the contact.
+    debt: in employees offsets. live: the greatest of them that is more urgent than a backfill.
+    insisted: the greatest of them whose debt must be paid by reading the contact.
     after: a contact that must give up its address first. chain: causes of the wish, newest first.
     applied: fingerprint of the desired contact that Zoho is known to show.
     """
@@ -102,6 +105,7 @@ class ContactState(Row):
     employee: EmployeeId
     desired: DesiredContact
     debt: Debt = Debt()
+    live: int = NOTHING
     insisted: int = NOTHING
     after: ContactKey | None = None
     chain: tuple[LogPosition, ...] = ()

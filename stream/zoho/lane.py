@@ -16,6 +16,7 @@ from stream.codec import fingerprint
 from stream.core.contact import ActualContact, Writes, body_to_create, renamed, shows, without_unknown_persons, writes
 from stream.core.debt import NOTHING
 from stream.core.rows import ContactState
+from stream.due import BACKFILL, EDIT, JOINER, LEAVER
 from stream.errors import AnswerLost, ConnectionTrouble, NotFound, RecordRefused, Retriable
 from stream.flood import FloodGuard
 from stream.lane import LaneClosed, Owed, Paid, Waiting
@@ -27,7 +28,6 @@ from stream.zoho.payment import Contacts, Payment
 
 logger = log("zoho")
 
-LEAVER, JOINER, EDIT = 0, 1, 2
 SOON_S = 0.1
 
 Operation = Literal["create", "update", "activate", "deactivate"]
@@ -74,8 +74,7 @@ class KeepContacts:
             return None
         if state.contact_id is not None:
             self._lookup.bind(state.contact_id, ContactKey(key))
-        priority = JOINER if state.contact_id is None else EDIT if state.desired.active else LEAVER
-        return Owed(self._owes(state), priority, state.folded)
+        return Owed(self._owes(state), _class_of(state), state.folded)
 
     async def pay(self, key: str) -> Paid | None:
         state = self._state_of(ContactKey(key))
@@ -275,6 +274,15 @@ class KeepContacts:
         if ends:
             payment.calls, payment.changes = 0, {}
         OUTCOMES_TOTAL.labels(self._connection, action).inc()
+
+
+def _class_of(state: ContactState) -> int:
+    """Who left is urgent however that came to light."""
+    if state.contact_id is not None and not state.desired.active:
+        return LEAVER
+    if state.debt.owed and not state.debt.owes(state.live):
+        return BACKFILL
+    return JOINER if state.contact_id is None else EDIT
 
 
 def _shown(desired: DesiredContact) -> dict[str, str]:

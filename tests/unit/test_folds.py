@@ -60,6 +60,28 @@ def test_an_event_makes_a_reading_owed_and_only_an_insisting_one_insists() -> No
     assert folds.hear(insisted, event(), at(HR_EVENTS, 6)).insisted == 4
 
 
+def test_a_sweep_makes_a_reading_owed_that_nobody_waits_for() -> None:
+    swept = folds.hear(Person(), event().model_copy(update={"kind": "sweep"}), at(HR_EVENTS, 3))
+    assert swept.debt.owed
+    assert not swept.debt.owes(swept.live)
+    changed = folds.hear(swept, event(), at(HR_EVENTS, 4))
+    assert changed.debt.owes(changed.live)
+    swept_again = folds.hear(changed, event().model_copy(update={"kind": "sweep"}), at(HR_EVENTS, 5))
+    assert swept_again.debt.owes(swept_again.live)
+
+
+def test_a_change_among_the_wishes_of_a_backfill_stays_urgent_until_it_is_paid() -> None:
+    swept = folds.wish(None, upsert(5).model_copy(update={"backfill": True}), at(CONTACT_UPSERTS, 0))
+    assert not swept.debt.owes(swept.live)
+    changed = folds.wish(swept, upsert(6, title="Lead"), at(CONTACT_UPSERTS, 1))
+    again = upsert(7, title="Chief").model_copy(update={"backfill": True})
+    state = folds.wish(changed, again, at(CONTACT_UPSERTS, 2))
+    assert state.debt.owes(state.live)
+    paid = folds.learn(state, outcome("updated", settles=6), at(OUTCOMES, 0))
+    assert paid.debt.owed
+    assert not paid.debt.owes(paid.live)
+
+
 def test_hearing_an_event_again_changes_nothing() -> None:
     heard = folds.hear(Person(), event(insists=True), at(HR_EVENTS, 3))
     assert folds.hear(heard, event(insists=True), at(HR_EVENTS, 3)) == heard

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from stream.due import BACKFILL, EDIT, JOINER, LEAVER
 from stream.errors import AnswerLost, Unavailable
 from stream.flood import Flood, FloodGuard, FloodPolicy
 from stream.lane import Paid, Waiting
 from stream.records import ContactKey, EmployeeId, LogPosition, Mapping, SyncOutcome
 from stream.zoho.errors import InvalidValue
-from stream.zoho.lane import EDIT, JOINER, LEAVER
 from stream.zoho.lookup import LOOKS_BEFORE_HOLD
 from tests.memory_zoho import Fault, StoredContact
 from tests.small_world import OUTCOMES, SETTLE_TIME, SmallWorld, at, keep_contacts, person
@@ -509,6 +509,23 @@ def test_joiners_come_before_edits_and_leavers_before_all() -> None:
     assert priority() == LEAVER
     assert LEAVER < JOINER < EDIT
     assert world.work.look("nobody") is None
+
+
+def test_a_first_load_comes_after_every_change_and_who_left_before_all_however_that_came_to_light() -> None:
+    world = SmallWorld()
+
+    def swept(employee: str, fields: dict[str, str]) -> int:
+        world.truth[EmployeeId(employee)] = fields
+        world.notice(employee, kind="sweep")
+        world.read(employee)
+        row = world.work.look(key_of(world, employee))
+        assert row is not None
+        return row.priority
+
+    assert swept("1", person()) == BACKFILL
+    world.settle()
+    assert swept("1", person(jobTitle="Lead")) == BACKFILL
+    assert swept("1", person(status="Terminated")) == LEAVER
 
 
 def test_nothing_is_done_for_a_key_that_owes_nothing() -> None:

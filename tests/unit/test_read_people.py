@@ -10,6 +10,7 @@ from stream.bamboohr.lane import ReadPeople
 from stream.core.debt import Debt
 from stream.core.mapping import FIELDS
 from stream.core.rows import Person
+from stream.due import BACKFILL, JOINER
 from stream.errors import NotFound, RecordRefused, Unavailable
 from stream.flood import Flood, FloodGuard, FloodPolicy
 from stream.lane import Paid
@@ -24,7 +25,7 @@ class Desk:
     """The rows, the log and BambooHR's answer; `meanwhile` happens while the request is under way."""
 
     def __init__(self, answer: dict[str, str] | Exception, meanwhile: Callable[[], None] = lambda: None) -> None:
-        self.people = {ADA: Person(debt=Debt(wanted=7, settled=3), insisted=3)}
+        self.people = {ADA: Person(debt=Debt(wanted=7, settled=3), live=7, insisted=3)}
         self.answer = answer
         self.meanwhile = meanwhile
         self.asked: list[tuple[EmployeeId, Sequence[str]]] = []
@@ -90,6 +91,19 @@ async def test_a_snapshot_insists_when_an_event_since_the_last_reading_did(insis
     desk.people[ADA] = desk.people[ADA].model_copy(update={"insisted": insisted})
     await desk.work.pay(ADA)
     assert desk.appended[0].insists is insists
+
+
+@pytest.mark.parametrize(("live", "backfill", "priority"), [(3, True, BACKFILL), (4, False, JOINER)])
+async def test_a_reading_that_only_a_sweep_asked_for_comes_after_all_others(
+    live: int, backfill: bool, priority: int
+) -> None:
+    desk = Desk(person())
+    desk.people[ADA] = desk.people[ADA].model_copy(update={"live": live})
+    row = desk.work.look(ADA)
+    assert row is not None
+    assert row.priority == priority
+    await desk.work.pay(ADA)
+    assert desk.appended[0].backfill is backfill
 
 
 async def test_an_employee_that_is_not_there_any_more_is_gone() -> None:
