@@ -11,10 +11,11 @@ from typing import Literal, Protocol
 
 from stream.bamboohr.models import EmployeePage
 from stream.core.contact import ContactRow, email_key
+from stream.core.day import DailyBudget
 from stream.core.mapping import FIELDS
 from stream.errors import AnswerLost, LogUnavailable, RosterbookError
 from stream.records import EmployeeId, Model
-from stream.zoho.models import DailyBudget, Organization
+from stream.zoho.models import Organization
 
 LISTED = ("workEmail", "status")
 NAMED = 5

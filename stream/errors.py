@@ -27,6 +27,8 @@ person. The keyword fields say where it happened, and go to the log as they are.
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 
 class RosterbookError(Exception):
     """Base of the tree. `context` holds connection, employee, topic, partition, offset, status, code: what is known."""
@@ -52,7 +54,9 @@ class LogUnavailable(Retriable):
 
 
 class RateLimited(Retriable):
-    """A vendor's limit was hit. The call was certainly not applied."""
+    """A vendor's limit was hit. The call was certainly not applied. limit: which one; each is reacted to in its way."""
+
+    limit: ClassVar[Literal["minute", "block", "day", "in flight"]] = "minute"
 
 
 class Unavailable(Retriable):

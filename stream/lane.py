@@ -9,22 +9,25 @@ for good, pauses the lane, which then probes with one key at a time.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from stream.clock import Clock
 from stream.core.rows import Suspension
-from stream.due import DueQueue
+from stream.due import BACKFILL, CLASSES, DueQueue
 from stream.errors import ConnectionTrouble, LogUnavailable, Retriable
 from stream.fence import Fence
 from stream.flood import FloodGuard, FloodPolicy
 from stream.http import Still
-from stream.quota import QuotaLedger
+from stream.quota import KeptForLive, QuotaLedger
 from stream.records import ConnectionId, LaneOutcome, LogPosition
 from stream.telemetry import DEBTS
 from stream.trouble import RetryPolicy, Trouble, is_of_the_connection
+
+LOOK_AGAIN_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class Lane:
         self._queue = DueQueue()
         self._due_since: dict[str, float] = {}
         self._paying: dict[str, asyncio.Task[None]] = {}
+        self._key_of: dict[asyncio.Task[Any] | None, str] = {}
         self._unfolded: dict[str, LogPosition] = {}
         self._closing = False
         self.moves = 0
@@ -182,8 +186,7 @@ class Lane:
     def at_work(self) -> bool:
         """There is something to do now, and nothing to wait for: `moves` must grow."""
         now = self._clock.monotonic()
-        ripe = self._queue.ripe_at(now)
-        due = ripe is not None and ripe <= now and self._may_begin(now)
+        due = self._may_begin(now) and self._may_begin_at(now) <= now
         return self.suspended is None and not self._closing and (due or bool(self._paying))
 
     def notice(self, key: str) -> None:
@@ -210,14 +213,15 @@ class Lane:
     async def admit(self, operation: str, changes: bool) -> AsyncIterator[Still]:
         """What a client asks just before each request: waits for the quota, then for the fence if it changes something.
 
-        Raises LaneClosed when the lane no longer begins calls.
+        Raises LaneClosed when the lane no longer begins calls, and what the ledger raises.
         """
         if self._closing:
             raise LaneClosed(operation)
         task = asyncio.current_task()
         self._waiting.add(task)
         try:
-            async with self._ledger.call(self._fence if changes else self._fence.reads):
+            gate = self._fence if changes else self._fence.reads
+            async with self._ledger.call(gate, live=not self._backfills(task)):
                 self._waiting.discard(task)
                 if self._closing:
                     raise LaneClosed(operation)
@@ -235,6 +239,12 @@ class Lane:
             raise LaneClosed(operation)
         yield self._may_still_change
 
+    def _backfills(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether this task pays a debt of the lowest class, as its row is now."""
+        key = self._key_of.get(task)
+        row = None if key is None or self._work is None else self._work.look(key)
+        return row is not None and row.priority >= BACKFILL
+
     def _may_still_change(self) -> bool:
         return self._fence.open
 
@@ -242,21 +252,37 @@ class Lane:
         while True:
             self._wake.clear()
             now = self._clock.monotonic()
-            if self._may_begin(now) and (key := self._queue.next(now)) is not None:
-                self._paying[key] = asyncio.create_task(self._pay(key), name=f"pay {self.connection} {self.api}")
+            if self._may_begin(now) and (key := self._queue.next(now, self._classes(now))) is not None:
+                task = self._paying[key] = asyncio.create_task(self._pay(key), name=f"pay {self.connection} {self.api}")
+                self._key_of[task] = key
                 continue
-            ripe = self._queue.ripe_at(now)
-            wait = None if ripe is None else max(ripe, self._trouble.paused_until) - now
+            wait = self._may_begin_at(now) - now
+            timed = wait < math.inf and (wait > 0 or self._may_begin(now))  # else a payment's end is what wakes us
             try:
-                async with asyncio.timeout(wait if wait is not None and wait > 0 else None):
+                async with asyncio.timeout(max(wait, LOOK_AGAIN_S) if timed else None):
                     await self._wake.wait()
             except TimeoutError:
                 pass
 
     def _may_begin(self, now: float) -> bool:
         limit = 1 if self._trouble.probing else self._ledger.quota.in_flight
-        ready = now >= self._trouble.paused_until and len(self._unfolded) < self._policy.unfolded
+        ready = now >= self._open_at() and len(self._unfolded) < self._policy.unfolded
         return ready and len(self._paying) < limit
+
+    def _may_begin_at(self, now: float) -> float:
+        """The moment at which time alone may let a key begin; infinite when none is owed."""
+        moments = []
+        for classes, live in ((BACKFILL, True), (CLASSES, False)):
+            if (ripe := self._queue.ripe_at(now, classes)) is not None:
+                moments.append(max(ripe, self._open_at(live=live)))
+        return min(moments, default=math.inf)
+
+    def _open_at(self, *, live: bool = True) -> float:
+        return max(self._trouble.paused_until, self._ledger.closed_until(live=live))
+
+    def _classes(self, now: float) -> int:
+        """So many classes may begin: not the backfill while the rest of the day's calls is kept for the others."""
+        return CLASSES if now >= self._ledger.closed_until(live=False) else BACKFILL
 
     async def _pay(self, key: str) -> None:
         again: float | None = None
@@ -267,7 +293,7 @@ class Lane:
         except Exception as error:  # the log away or a bug must end the worker, not one task
             self._crashed(error)
         finally:
-            self._paying.pop(key, None)
+            self._key_of.pop(self._paying.pop(key, None), None)
             self.moves += 1
             self._wake.set()
         if not self._closing:
@@ -280,7 +306,7 @@ class Lane:
             paid = await self._work.pay(key)
         except LogUnavailable:
             raise
-        except Waiting as error:
+        except (Waiting, KeptForLive) as error:
             return error.retry_after or self._policy.retry.first
         except (Retriable, ConnectionTrouble) as error:
             if is_of_the_connection(error):

@@ -140,13 +140,15 @@ class BambooHr:
     async def _ask(self, request: Request) -> Answer:
         async with self._admit(request.operation, False):
             answer = await call(self._http, request, deadline=self._deadline, clock=self._clock)
+            wait = answer.retry_after(self._clock.now())
+            if answer.status == 429:
+                raise RateLimited(
+                    "BambooHR's rate limit was hit; the call is made later.", retry_after=wait, status=429
+                )
         if answer.status == 401:
             raise CredentialsRefused(
                 "BambooHR does not accept the API key: give the connection a valid one.", status=401
             )
-        wait = answer.retry_after(self._clock.now())
-        if answer.status == 429:
-            raise RateLimited("BambooHR's rate limit was hit; the call is made later.", retry_after=wait, status=429)
         if answer.status == 408 or answer.status >= 500:
             raise unanswered(request, retry_after=wait, status=answer.status)
         return answer

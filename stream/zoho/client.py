@@ -18,13 +18,14 @@ import orjson
 
 from stream.clock import Clock
 from stream.core.contact import ActualContact, ContactRow, email_key
+from stream.core.day import DailyBudget
 from stream.errors import CredentialsRefused, RecordRefused, RosterbookError, Unavailable
 from stream.http import Admit, Request, call, unanswered
 from stream.records import ContactId
 
 from . import models
 from .errors import InvalidValue, RefusedByZoho, TokenRefused, WrongOrganization, accepted
-from .models import DailyBudget, Organization, Page
+from .models import Organization, Page, budget_in
 from .oauth import SCOPES, AccessTokens
 
 PER_PAGE = 200
@@ -52,13 +53,18 @@ class ZohoBooks:
         admit: Admit,
         deadline: float,
         clock: Clock,
+        told: Callable[[DailyBudget], None] | None = None,
     ) -> None:
-        """api_url: ends in `/books/v3`. deadline: seconds a call may take, counted from its admission."""
+        """api_url: ends in `/books/v3`. deadline: seconds a call may take, counted from its admission.
+
+        told: of the organization's calls of the day, while the call is still admitted, where its answer says.
+        """
         self._http = http
         self._api_url = api_url
         self._organization_id = organization_id
         self._tokens = tokens
         self._admit = admit
+        self._told = told
         self._deadline = deadline
         self._clock = clock
         self._reached = False
@@ -195,8 +201,11 @@ class ZohoBooks:
         signed = replace(request, headers={**request.headers, "Authorization": f"Zoho-oauthtoken {token}"})
         async with self._admit(request.operation, request.changes) as still:
             answer = await call(self._http, signed, deadline=self._deadline, clock=self._clock, still=still)
-        self.daily_budget = DailyBudget.seen_in(answer.headers) or self.daily_budget
-        return accepted(request, answer, self._clock.now())
+            if answer.status != 429 and (budget := budget_in(answer.headers)) is not None:
+                self.daily_budget = budget
+                if self._told is not None:
+                    self._told(budget)
+            return accepted(request, answer, self._clock.now())
 
     async def _check_organization(self, error: RosterbookError) -> None:
         """Raise WrongOrganization if that is what `error` really means.

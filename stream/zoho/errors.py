@@ -27,7 +27,7 @@ from stream.errors import (
 )
 from stream.http import Answer, Request, unanswered
 
-from .models import DailyBudget
+from .models import budget_in
 
 HOUR_S = 3600.0
 INTERNAL_ERROR = 1000
@@ -35,6 +35,8 @@ INTERNAL_ERROR = 1000
 
 class BlockedForAWhile(RateLimited):
     """43: the whole organization is shut out, an hour as seen live."""
+
+    limit = "block"
 
 
 class MinuteLimitHit(RateLimited):
@@ -44,9 +46,13 @@ class MinuteLimitHit(RateLimited):
 class DailyLimitHit(RateLimited):
     """45: the organization's calls of the day are used up, by whichever integration; until its midnight."""
 
+    limit = "day"
+
 
 class TooManyInFlight(RateLimited):
     """1070: more calls at once than the plan allows."""
+
+    limit = "in flight"
 
 
 class TokenRefused(CredentialsRefused):
@@ -137,7 +143,7 @@ def accepted(request: Request, answer: Answer, now: datetime) -> dict[str, Any]:
 def _wait(code: int | None, answer: Answer, now: datetime, default: float) -> float:
     if (told := answer.retry_after(now)) is not None:
         return told
-    budget = DailyBudget.seen_in(answer.headers)
+    budget = budget_in(answer.headers)
     return float(budget.reset) if code == 45 and budget is not None else default
 
 

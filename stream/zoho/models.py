@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from stream.core.contact import WRITABLE, ActualContact, ContactPerson, ContactRow
+from stream.core.day import DailyBudget
 from stream.records import ContactId
 
 
@@ -31,27 +32,22 @@ class Organization:
 
 
 @dataclass(frozen=True)
-class DailyBudget:
-    """The X-Rate-Limit headers: calls a day, calls left, seconds to midnight where the organization is."""
-
-    limit: int
-    remaining: int
-    reset: int
-
-    @classmethod
-    def seen_in(cls, headers: Mapping[str, str]) -> DailyBudget | None:
-        """None when an answer does not carry all three; Zoho does not always send them."""
-        texts = [headers.get(f"x-rate-limit-{name}", "").strip() for name in ("limit", "remaining", "reset")]
-        return cls(*map(int, texts)) if all(t.isascii() and t.isdigit() and len(t) < 10 for t in texts) else None
-
-
-@dataclass(frozen=True)
 class Page:
     """Some rows of the contact list. more: there are further pages. newest_first: Zoho says that it sorts so."""
 
     rows: tuple[ContactRow, ...]
     more: bool
     newest_first: bool
+
+
+def budget_in(headers: Mapping[str, str]) -> DailyBudget | None:
+    """The X-Rate-Limit headers. None when an answer does not carry all three; Zoho does not always send them.
+
+    As seen live they speak of the day, to midnight where the organization is; of whatever time they do, Reset says when
+    it ends.
+    """
+    texts = [headers.get(f"x-rate-limit-{name}", "").strip() for name in ("limit", "remaining", "reset")]
+    return DailyBudget(*map(int, texts)) if all(t.isascii() and t.isdigit() and len(t) < 10 for t in texts) else None
 
 
 def contact(raw: object) -> ActualContact:

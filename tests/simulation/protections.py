@@ -150,8 +150,8 @@ def late_rows_of_former_owners_are_recovered(patch: pytest.MonkeyPatch) -> None:
 def calls_of_a_former_owner_are_not_reckoned_with(patch: pytest.MonkeyPatch) -> None:
     begin = QuotaLedger.__init__
 
-    def at_once(self: QuotaLedger, quota: Any, clock: Any) -> None:
-        begin(self, quota, clock)
+    def at_once(self: QuotaLedger, quota: Any, clock: Any, **known: Any) -> None:
+        begin(self, quota, clock, **known)
         self._strict_until = self._paced_until = clock.monotonic()
 
     patch.setattr(QuotaLedger, "__init__", at_once)

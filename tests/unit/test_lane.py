@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
 
+from stream.core.day import Day
 from stream.core.rows import Suspension
+from stream.due import BACKFILL, JOINER
 from stream.errors import AnswerLost, CredentialsRefused, LogUnavailable, RateLimited, RecordRefused, Unavailable
 from stream.fence import Fence
 from stream.flood import FloodPolicy
@@ -35,6 +38,8 @@ class Desk:
         *,
         folds: bool = True,
         in_flight: int = 5,
+        quota: Quota | None = None,
+        day: Day | None = None,
         vendor: Literal["accepted", "refused", "not asked"] = "accepted",
         suspended: Suspension | None = None,
     ) -> None:
@@ -52,7 +57,7 @@ class Desk:
         self.lane = Lane(
             ACME,
             "zoho",
-            ledger=QuotaLedger(Quota(per_minute=6000, in_flight=in_flight), loop),
+            ledger=QuotaLedger(quota or Quota(per_minute=6000, in_flight=in_flight), loop, day=day),
             fence=self.fence,
             clock=loop,
             append=self.append,
@@ -235,6 +240,53 @@ def test_trouble_of_one_key_delays_no_other_key() -> None:
     gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
     assert gaps[0] < 1.0
     assert max(gaps) > 4 * gaps[0]
+
+
+# -- the day's calls ---------------------------------------------------------------------------------------------------
+
+
+def test_while_the_rest_of_the_day_is_kept_for_live_changes_a_backfill_waits_and_nobody_else() -> None:
+    async def call(key: str) -> None:
+        async with desk_of[0].lane.admit("read", False):
+            await asyncio.sleep(0.1)
+
+    desk_of: list[Desk] = []
+
+    async def scene(desk: Desk) -> None:
+        desk_of.append(desk)
+        beating = asyncio.create_task(beat(desk))
+        desk.owe(*map(str, range(95)), priority=BACKFILL)
+        await asyncio.sleep(60.0)
+        assert len(desk.owed) == 5
+        assert not desk.lane.at_work
+        desk.owe("edit", "joiner", priority=JOINER)
+        await asyncio.sleep(10.0)
+        assert len(desk.owed) == 5
+        assert desk.lane.suspended is None
+        await asyncio.sleep(600.0)
+        assert desk.owed == {}
+        beating.cancel()
+
+    async def beat(desk: Desk) -> None:
+        while True:
+            desk.fence.accepted(desk.loop.monotonic())
+            await asyncio.sleep(0.5)
+
+    day = Day(ends=START + timedelta(seconds=600))
+    desk = played(scene, pay=call, quota=Quota(per_minute=6000, in_flight=1, per_day=100), day=day)
+    assert desk.said == []
+
+
+def test_a_debt_that_becomes_urgent_may_use_what_is_kept() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("a", priority=BACKFILL)
+        await asyncio.sleep(60.0)
+        assert desk.keys == []
+        desk.owe("a", priority=JOINER)
+        await asyncio.sleep(1.0)
+        assert desk.keys == ["a"]
+
+    played(scene, quota=Quota(per_minute=6000, in_flight=1, per_day=100), day=Day(95, ends=START + timedelta(days=1)))
 
 
 # -- trouble of the whole connection -----------------------------------------------------------------------------------

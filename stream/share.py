@@ -1,0 +1,97 @@
+"""How much of the calls a minute is ours, when other programs take of the same limit.
+
+Two things tell. Where answers carry the day's count, what it grows by beyond our own calls is what others take: that is
+left to them, with nothing refused. Where they do not, a refusal tells: from then on a little less is used than got
+through in the minute before it, and more again, slowly first and then faster, while nothing is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+WINDOW_S = 60.6
+"""A little longer than a minute, since a call may arrive later than it was sent."""
+MARGIN = 2
+"""Calls a minute that others may take more than they just did."""
+FIRST_BACK, BACK = 0.65, 0.9
+"""Share of what got through in the minute before a refusal that is used after it: the first time others may just have
+begun, so that most of what they will take is still to come.
+"""
+FLOOR = 0.1
+"""Share of the limit below which a refusal never brings us: others may have been there for a moment only."""
+GROWTH_MIN = 500.0
+"""Quiet minutes, squared, in which what is used after a refusal doubles."""
+EXPLAINED = 0.95
+PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """At some moment: how many calls others had made, at least and at most."""
+
+    at: float
+    least: int
+    most: int
+
+    @property
+    def about(self) -> float:
+        return (self.least + self.most) / 2
+
+
+class Share:
+    """Of one organization. Times are seconds of a monotonic clock."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._limit = per_minute
+        self._seen: deque[_Seen] = deque()
+        self._ceiling: float | None = None
+        self._resumed_at = -math.inf
+        self._pause = 0.0
+
+    def allowed(self, now: float) -> int:
+        """Calls in a window that may be ours now, at least 1."""
+        others = self.others
+        allowed = self._limit - (math.ceil(others) + MARGIN if others > 0 else 0)
+        if self._ceiling is not None:
+            quiet = max(0.0, now - self._resumed_at) / 60.0
+            ceiling = int(self._ceiling * (1.0 + quiet * quiet / GROWTH_MIN))
+            if ceiling >= self._limit:
+                self._ceiling = None
+            allowed = min(allowed, ceiling)
+        return max(1, allowed)
+
+    @property
+    def others(self) -> float:
+        """Calls that others took in the last window of which we know; 0 unless some are certain."""
+        if not self._seen:
+            return 0.0
+        then, last = self._seen[0], self._seen[-1]
+        if last.least <= then.most:
+            return 0.0
+        return (last.about - then.about) * min(1.0, WINDOW_S / (last.at - then.at))
+
+    def told(self, now: float, made: int, *, begun: int, answered: int) -> None:
+        """An answer says that `made` calls were made today, by anybody; ours, so far, by any beginning of counting."""
+        seen = _Seen(now, made - begun, made - answered)
+        if self._seen and seen.most < self._seen[-1].least:
+            self._seen.clear()  # another day began
+        self._seen.append(seen)
+        while len(self._seen) > 1 and self._seen[1].at <= now - WINDOW_S:
+            self._seen.popleft()
+
+    def refused(self, now: float, ours: int, told: float | None) -> float:
+        """The minute's limit was hit. ours: calls that got through in the window before. told: by Retry-After.
+
+        Returns for how many seconds no call is made: a minute where Zoho does not say, and longer each time that the
+        next refusal comes right after.
+        """
+        others = self.others
+        if others <= 0 or ours + others < EXPLAINED * self._limit:
+            self._ceiling = max(1.0, FLOOR * self._limit, (FIRST_BACK if self._ceiling is None else BACK) * ours)
+        again = now - self._resumed_at < WINDOW_S
+        self._pause = min(2 * self._pause, LONGEST_PAUSE_S) if again and self._pause else PAUSE_S
+        pause = self._pause if told is None else told
+        self._resumed_at = now + pause
+        return pause
