@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import aiohttp
@@ -19,13 +20,14 @@ from stream.bamboohr.hosts import base_url
 from stream.bamboohr.lane import ReadPeople
 from stream.clock import Clock
 from stream.codec import fingerprint
+from stream.core.day import Day
 from stream.core.rows import Company, ContactState, Person
 from stream.fence import Fence
 from stream.kafka.event_log import EventLog
 from stream.kafka.view import CompactedView
 from stream.lane import Lane
 from stream.quota import Quota, QuotaLedger
-from stream.records import Connection, ConnectionId, LogPosition, Tokens
+from stream.records import CallsCounted, Connection, ConnectionId, LogPosition, Tokens
 from stream.settings import Settings
 from stream.topics import HR_EVENTS
 from stream.vault.vault import Vault
@@ -33,6 +35,8 @@ from stream.zoho.client import ZohoBooks
 from stream.zoho.lane import KeepContacts
 from stream.zoho.oauth import AccessTokens, NewToken
 from stream.zoho.regions import accounts_url, api_url
+
+Api = Literal["bamboohr", "zoho"]
 
 BAMBOOHR = Quota(per_minute=6000, in_flight=4, burst=20)
 """BambooHR publishes no numbers: what it answers (429, Retry-After) is what holds. Four at once keep us polite."""
@@ -92,7 +96,7 @@ class LaneMaker:
         """Reads employees."""
         connection = record.connection
         api_key = self.vault.open(record.bamboohr.api_key, connection=connection, purpose="bamboohr.api_key")
-        lane = self._lane(connection, number, "bamboohr", BAMBOOHR)
+        lane = self._lane(connection, number, "bamboohr", self._ledger(record, "bamboohr", BAMBOOHR))
         client = BambooHr(
             self.http,
             base_url(self.settings, record.bamboohr.subdomain),
@@ -121,15 +125,16 @@ class LaneMaker:
     def _contacts(self, record: Connection, number: int) -> tuple[Lane, ZohoBooks]:
         """Keeps contacts."""
         connection, zoho = record.connection, record.zoho
-        lane = self._lane(
-            connection, number, "zoho", Quota(per_minute=zoho.calls_per_minute, in_flight=zoho.calls_in_flight)
-        )
+        quota = Quota(per_minute=zoho.calls_per_minute, in_flight=zoho.calls_in_flight, per_day=zoho.calls_per_day)
+        ledger = self._ledger(record, "zoho", quota)
+        lane = self._lane(connection, number, "zoho", ledger)
         client = ZohoBooks(
             self.http,
             api_url(self.settings, zoho.region),
             zoho.organization_id,
             self._access_tokens(record, lane),
             admit=lane.admit,
+            told=ledger.told,
             deadline=self.settings.call_deadline,
             clock=self.clock,
         )
@@ -147,12 +152,12 @@ class LaneMaker:
         )
         return lane, client
 
-    def _lane(self, connection: ConnectionId, number: int, api: Literal["bamboohr", "zoho"], quota: Quota) -> Lane:
+    def _lane(self, connection: ConnectionId, number: int, api: Api, ledger: QuotaLedger) -> Lane:
         company = self.companies.get(number, f"{connection}/company")
         return Lane(
             connection,
             api,
-            ledger=self._ledger(connection, api, quota),
+            ledger=ledger,
             fence=self.fence,
             clock=self.clock,
             append=self.log.append,
@@ -160,12 +165,42 @@ class LaneMaker:
             suspended=None if company is None else company.suspended.get(api),
         )
 
-    def _ledger(self, connection: ConnectionId, api: str, quota: Quota) -> QuotaLedger:
-        """The calls of a connection count on when its settings change, or its partition comes back at once."""
+    def _ledger(self, record: Connection, api: Api, quota: Quota) -> QuotaLedger:
+        """The calls of a company count on when its settings change, or its partition comes back at once.
+
+        A company, or an organization, belongs to one connection for life (`stream/binding.py`): the connection's ledger
+        is that of all who call it.
+        """
+        connection = record.connection
         ledger = self._ledgers.get((connection, api))
         if ledger is None or ledger.quota != quota:
-            ledger = self._ledgers[connection, api] = QuotaLedger(quota, self.clock)
+            if api == "bamboohr":  # nothing is known of a limit a day
+                ledger = QuotaLedger(quota, self.clock)
+            else:
+                day, keep = self._day_of(record), partial(self._keep_day, record)
+                ledger = QuotaLedger(quota, self.clock, day=day, keep=keep)
+            self._ledgers[connection, api] = ledger
         return ledger
+
+    def _day_of(self, record: Connection) -> Day:
+        """How the organization's calls of the day stood when its last owner said so."""
+        saved = self.tokens.records.get(f"{record.connection}|zoho|calls")
+        if not isinstance(saved, CallsCounted) or saved.organization_id != record.zoho.organization_id:
+            return Day()
+        return Day(saved.calls, saved.limit, saved.ends, saved.closed_until)
+
+    async def _keep_day(self, record: Connection, day: Day) -> None:
+        await self.log.append(
+            CallsCounted(
+                connection=record.connection,
+                api="zoho",
+                organization_id=record.zoho.organization_id,
+                calls=day.calls,
+                limit=day.limit,
+                ends=day.ends,
+                closed_until=day.closed_until,
+            )
+        )
 
     def _access_tokens(self, record: Connection, lane: Lane) -> AccessTokens:
         connection, zoho = record.connection, record.zoho

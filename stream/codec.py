@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import orjson
@@ -14,7 +16,7 @@ from stream.records import SCHEMA, AnyRecord, Outcome
 from stream.topics import OUTCOMES, TOPICS, Topic
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
-    topic.name: TypeAdapter(Outcome if topic is OUTCOMES else topic.records[0]) for topic in TOPICS
+    topic.name: TypeAdapter(Outcome if topic is OUTCOMES else reduce(or_, topic.records)) for topic in TOPICS
 }
 _FIELDS = {
     field.alias or name for topic in TOPICS for record in topic.records for name, field in record.model_fields.items()

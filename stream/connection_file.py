@@ -80,6 +80,7 @@ class ZohoSection(Section):
     ]
     calls_per_minute: int = Field(default=100, ge=1)
     calls_in_flight: int = Field(default=5, ge=1)
+    calls_per_day: int | None = Field(default=None, ge=1)
     oauth: OAuthSection
 
 
@@ -166,6 +167,7 @@ def seal(file: ConnectionFile, vault: Vault, now: datetime) -> Connection:
             organization_id=file.zoho.organization_id,
             calls_per_minute=file.zoho.calls_per_minute,
             calls_in_flight=file.zoho.calls_in_flight,
+            calls_per_day=file.zoho.calls_per_day,
             client_id=vault.seal(oauth.client_id, connection=file.id, purpose="zoho.client_id"),
             client_secret=vault.seal(oauth.client_secret, connection=file.id, purpose="zoho.client_secret"),
             refresh_token=vault.seal(oauth.refresh_token, connection=file.id, purpose="zoho.refresh_token"),

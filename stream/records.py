@@ -239,12 +239,16 @@ class BambooHrSettings(Model):
 
 
 class ZohoSettings(Model):
-    """calls_per_minute: never exceeded, in any 60 seconds. calls_in_flight: at most so many at once."""
+    """calls_per_minute: never exceeded, in any 60 seconds. calls_in_flight: at most so many at once.
+
+    calls_per_day: of all the organization's programs; None = as Zoho says.
+    """
 
     region: Literal["us", "eu", "in", "au", "jp", "ca", "cn", "sa"]
     organization_id: str
     calls_per_minute: int = Field(default=100, ge=1)
     calls_in_flight: int = Field(default=5, ge=1)
+    calls_per_day: int | None = None
     client_id: Sealed
     client_secret: Sealed
     refresh_token: Sealed
@@ -288,6 +292,21 @@ class Tokens(Record):
     requested_at: tuple[AwareDatetime, ...] = ()
 
 
+class CallsCounted(Record):
+    """How the calls of an organization's day stand: topic `tokens`, written by the owning worker a little ahead.
+
+    calls: of all programs, as far as known, the next few of ours included. limit: of the day, None while nobody told.
+    ends: when the count begins anew. closed_until: no call is accepted before.
+    """
+
+    api: Literal["bamboohr", "zoho"]
+    organization_id: str
+    calls: int
+    limit: int | None = None
+    ends: AwareDatetime | None = None
+    closed_until: AwareDatetime | None = None
+
+
 class Reference(Record):
     """Observed or agreed names of a list (departments, job titles)."""
 
@@ -319,6 +338,7 @@ AnyRecord = (
     | DeadLetter
     | Connection
     | Tokens
+    | CallsCounted
     | Reference
     | Command
 )

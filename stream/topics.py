@@ -8,6 +8,7 @@ from zlib import crc32
 
 from stream.records import (
     AnyRecord,
+    CallsCounted,
     Command,
     CommandOutcome,
     Connection,
@@ -59,6 +60,8 @@ class Topic:
                 return f"{record.connection}|settings".encode()
             case Tokens():
                 return f"{record.connection}|{record.api}".encode()
+            case CallsCounted():
+                return f"{record.connection}|{record.api}|calls".encode()
             case _:
                 return record.connection.encode()
 
@@ -72,7 +75,7 @@ DEAD_LETTERS = Topic(
 )
 COMMANDS = Topic(f"{PREFIX}commands", (Command,), "connection", None)
 CONNECTIONS = Topic(f"{PREFIX}connections", (Connection,), "connection + part", None, compacted=True)
-TOKENS = Topic(f"{PREFIX}tokens", (Tokens,), "connection + api", None, compacted=True)
+TOKENS = Topic(f"{PREFIX}tokens", (Tokens, CallsCounted), "connection + api", None, compacted=True)
 REFERENCE = Topic(f"{PREFIX}reference", (Reference,), "connection", None)
 
 TOPICS = (

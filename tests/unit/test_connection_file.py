@@ -86,7 +86,14 @@ def test_a_file_gives_a_sealed_record_that_opens_to_its_secrets(folder: Path, va
 def test_the_mapping_and_the_limits_may_be_left_out(folder: Path) -> None:
     file = load(folder, FILE.partition("[mapping]")[0].replace("calls_per_minute = 90\n", ""))
     assert file.mapping.contact_type == "vendor"
-    assert (file.zoho.calls_per_minute, file.zoho.calls_in_flight) == (100, 5)
+    assert (file.zoho.calls_per_minute, file.zoho.calls_in_flight, file.zoho.calls_per_day) == (100, 5, None)
+
+
+def test_the_calls_of_a_day_may_be_given(folder: Path, vault: Vault) -> None:
+    text = FILE.replace("calls_per_minute = 90", "calls_per_day = 2000")
+    assert seal(load(folder, text), vault, NOW).zoho.calls_per_day == 2000
+    for wrong, sentence in (("0", "must be at least 1"), ('"many"', "must be a whole number")):
+        assert f"zoho.calls_per_day: {sentence}" in refusal(folder, text.replace("2000", wrong))
 
 
 def test_windows_line_ends_and_a_byte_order_mark_are_read(folder: Path) -> None:
