@@ -5,6 +5,7 @@ the product's reads the refusals, and a lane keeps a backlog of contacts. Anothe
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,9 +24,10 @@ from stream.sandbox.zoho.refusals import Refused
 from stream.zoho.errors import accepted
 from stream.zoho.models import budget_in
 from tests.small_world import ACME, OUTCOMES, at
-from tests.virtual_time import VirtualTime
+from tests.virtual_time import VirtualTime, run
 
 ZONE = ZoneInfo("America/New_York")
+MINUTE = 60.0
 CALLS = 2
 """Of each contact: it is read, and written."""
 
@@ -121,16 +123,38 @@ class LimitedZoho:
             else:
                 self.others.append(self.loop.monotonic())
                 self.sandbox.leave()
-            await asyncio.sleep(60.0 / per_minute)
+            await asyncio.sleep(MINUTE / per_minute)
 
     async def heartbeats(self) -> None:
         while True:
             self.fence.accepted(self.loop.monotonic())
             await asyncio.sleep(0.5)
 
+    async def idle(self) -> None:
+        async with asyncio.timeout(60 * MINUTE):
+            while not self.lane.idle:
+                await asyncio.sleep(1.0)
+
     async def until(self, moment: float) -> None:
         await asyncio.sleep(moment - self.loop.monotonic())
 
     def rate(self, since: float, until: float) -> float:
         """Calls of ours a minute that got through."""
-        return sum(since <= moment < until for moment in self.got) / (until - since) * 60.0
+        return sum(since <= moment < until for moment in self.got) / (until - since) * MINUTE
+
+
+def played(scene: Callable[[LimitedZoho], Coroutine[Any, Any, None]], **zoho: Any) -> LimitedZoho:
+    """Play the scene with an open lane, close it, and return what was seen."""
+    loop = VirtualTime()
+
+    async def main() -> LimitedZoho:
+        found = LimitedZoho(loop, **zoho)
+        beating = asyncio.create_task(found.heartbeats())
+        found.lane.open(found)
+        await scene(found)
+        await found.lane.close()
+        beating.cancel()
+        assert found.crashed == []
+        return found
+
+    return run(main(), loop)

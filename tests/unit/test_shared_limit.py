@@ -5,34 +5,14 @@ left to them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 import pytest
 
 from stream.sandbox.zoho.limits import Limits
 from stream.sandbox.zoho.quirks import ZohoQuirks
-from tests.limited_zoho import LimitedZoho
-from tests.virtual_time import VirtualTime, run
+from tests.limited_zoho import MINUTE, LimitedZoho, played
 
-MINUTE = 60.0
 TOLD, UNTOLD = ZohoQuirks(), ZohoQuirks(rate_headers="absent")
-
-
-def played(scene: Callable[[LimitedZoho], Coroutine[Any, Any, None]], **zoho: Any) -> LimitedZoho:
-    loop = VirtualTime()
-
-    async def main() -> LimitedZoho:
-        found = LimitedZoho(loop, **zoho)
-        beating = asyncio.create_task(found.heartbeats())
-        found.lane.open(found)  # type: ignore[arg-type]
-        await scene(found)
-        await found.lane.close()
-        beating.cancel()
-        assert found.crashed == []
-        return found
-
-    return run(main(), loop)
 
 
 @pytest.mark.parametrize("quirks", [TOLD, UNTOLD], ids=["told", "untold"])
@@ -60,9 +40,7 @@ def test_another_program_is_left_its_30_calls_a_minute_after_two_minutes_and_not
         other = asyncio.create_task(zoho.another_program(30))
         await zoho.until(began + 12 * MINUTE)
         other.cancel()
-        async with asyncio.timeout(3600.0):
-            while not zoho.lane.idle:
-                await asyncio.sleep(1.0)
+        await zoho.idle()
 
     zoho = played(scene, quirks=quirks)
     adapted, end = began + 2 * MINUTE, began + 7 * MINUTE
