@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from aiohttp import web
 from prometheus_client.aiohttp import make_aiohttp_handler
 
+from stream.core.forecast import Forecast
 from stream.errors import SettingsError
 from stream.records import ConnectionId
 from stream.telemetry import REGISTRY
@@ -18,11 +19,15 @@ from stream.telemetry import REGISTRY
 
 @dataclass(frozen=True)
 class Serving:
-    """Whether a worker does a connection's work; why not, or how it stands; when the settings it has were saved."""
+    """Whether a worker does a connection's work; why not, or how it stands; when the settings it has were saved.
+
+    forecast: what the backlog will take of Zoho Books; None while nothing is done.
+    """
 
     serving: bool
     reason: str
     saved_at: datetime | None = None
+    forecast: Forecast | None = None
 
 
 class Health:
@@ -76,4 +81,7 @@ class Health:
     async def _connection(self, request: web.Request) -> web.Response:
         found = self._serving(ConnectionId(request.match_info["connection"]))
         saved_at = found.saved_at.isoformat() if found.saved_at else None
-        return web.json_response({"serving": found.serving, "reason": found.reason, "saved_at": saved_at})
+        forecast = None if found.forecast is None else asdict(found.forecast)
+        return web.json_response(
+            {"serving": found.serving, "reason": found.reason, "saved_at": saved_at, "forecast": forecast}
+        )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from agents.health import Serving
 from agents.lane_making import LaneMaker, Made
 from agents.partition import Partition
+from stream.core.forecast import Forecast, forecast
 from stream.errors import RosterbookError
 from stream.kafka.view import CompactedView
 from stream.lane import Lane
@@ -121,7 +122,7 @@ class Lanes:
         if served.reason is not None:
             return Serving(False, served.reason, saved_at)
         waits = [f"{lane.api}: {lane.suspended}" for lane in served.lanes if lane.suspended is not None]
-        return Serving(True, "; ".join(waits) or served.record.mode, saved_at)
+        return Serving(True, "; ".join(waits) or served.record.mode, saved_at, _forecast(served))
 
     @property
     def debts(self) -> int:
@@ -160,3 +161,12 @@ class Lanes:
                 lane.notice(key.removeprefix(prefix))
                 if count % SCAN_PAUSE == 0:
                     await asyncio.sleep(0)
+
+
+def _forecast(served: _Served) -> Forecast | None:
+    """A person who is still to be read counts as one whose contact changes."""
+    if served.made is None or not served.lanes:
+        return None
+    backfill = sum(lane.backfill for lane in served.lanes)
+    live = sum(lane.debts for lane in served.lanes) - backfill
+    return forecast(live, backfill, served.made.contacts.ledger.limits)

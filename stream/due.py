@@ -32,6 +32,10 @@ class DueQueue:
     def __len__(self) -> int:
         return len(self._tickets)
 
+    def count(self, priority: int) -> int:
+        """Keys of this class, due or not."""
+        return sum(known == priority for known, _, _ in self._places.values())
+
     def add(self, key: str, priority: int, now: float, *, at: float | None = None, since: float | None = None) -> None:
         """Due now, or at a later moment. A key that is in keeps its moment; it may move to a more urgent class.
 

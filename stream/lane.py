@@ -104,7 +104,7 @@ class Lane:
         """
         self.connection = connection
         self.api = api
-        self._ledger = ledger
+        self.ledger = ledger
         self._fence = fence
         self._clock = clock
         self._crashed = crashed
@@ -183,6 +183,11 @@ class Lane:
         return len(self._queue) + len(self._paying)
 
     @property
+    def backfill(self) -> int:
+        """Debts that nobody waits for, as far as none of them is being paid."""
+        return self._queue.count(BACKFILL)
+
+    @property
     def at_work(self) -> bool:
         """There is something to do now, and nothing to wait for: `moves` must grow."""
         now = self._clock.monotonic()
@@ -221,7 +226,7 @@ class Lane:
         self._waiting.add(task)
         try:
             gate = self._fence if changes else self._fence.reads
-            async with self._ledger.call(gate, live=not self._backfills(task)):
+            async with self.ledger.call(gate, live=not self._backfills(task)):
                 self._waiting.discard(task)
                 if self._closing:
                     raise LaneClosed(operation)
@@ -265,7 +270,7 @@ class Lane:
                 pass
 
     def _may_begin(self, now: float) -> bool:
-        limit = 1 if self._trouble.probing else self._ledger.quota.in_flight
+        limit = 1 if self._trouble.probing else self.ledger.quota.in_flight
         ready = now >= self._open_at() and len(self._unfolded) < self._policy.unfolded
         return ready and len(self._paying) < limit
 
@@ -278,11 +283,11 @@ class Lane:
         return min(moments, default=math.inf)
 
     def _open_at(self, *, live: bool = True) -> float:
-        return max(self._trouble.paused_until, self._ledger.closed_until(live=live))
+        return max(self._trouble.paused_until, self.ledger.closed_until(live=live))
 
     def _classes(self, now: float) -> int:
         """So many classes may begin: not the backfill while the rest of the day's calls is kept for the others."""
-        return CLASSES if now >= self._ledger.closed_until(live=False) else BACKFILL
+        return CLASSES if now >= self.ledger.closed_until(live=False) else BACKFILL
 
     async def _pay(self, key: str) -> None:
         again: float | None = None

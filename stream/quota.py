@@ -17,6 +17,7 @@ from typing import Protocol
 
 from stream.clock import Clock
 from stream.core.day import DailyBudget, Day
+from stream.core.forecast import DAY_MIN, Limits
 from stream.errors import RateLimited, Retriable
 from stream.share import WINDOW_S, Share
 
@@ -144,9 +145,18 @@ class QuotaLedger:
         return self.day.left(self.quota.per_day)
 
     @property
-    def per_minute(self) -> int:
-        """Calls a minute that are ours as things are now."""
-        return self._share.allowed(self._clock.monotonic())
+    def limits(self) -> Limits:
+        """As things are now, for a forecast."""
+        now, day = self._clock.monotonic(), self.day
+        ends_in = DAY_MIN if day.ends is None else (self._moment(day.ends) - now) / 60.0
+        return Limits(
+            per_minute=self._share.allowed(now),
+            left_today=self.left_today,
+            per_day=self._per_day,
+            reserve=self.reserve,
+            day_ends_in=ends_in,
+            closed_for=max(0.0, self._closed_until - now) / 60.0,
+        )
 
     def closed_until(self, *, live: bool = True) -> float:
         """The moment, by the monotonic clock, before which no such call begins; it may have passed."""
@@ -158,8 +168,11 @@ class QuotaLedger:
     @property
     def reserve(self) -> int:
         """Calls of the day that are kept for live changes."""
-        limits = [limit for limit in (self.day.limit, self.quota.per_day) if limit is not None]
-        return int(self.quota.reserve * min(limits, default=0))
+        return int(self.quota.reserve * (self._per_day or 0))
+
+    @property
+    def _per_day(self) -> int | None:
+        return self.day.per_day(self.quota.per_day)
 
     async def _wait_for_turn(self, live: bool) -> None:
         await self._count_ahead()

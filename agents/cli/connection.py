@@ -139,7 +139,7 @@ async def list_(*, json: bool = False) -> None:
 
 
 async def show(connection: str, /, *, json: bool = False) -> None:
-    """Show one connection, its secrets hidden.
+    """Show one connection, its secrets hidden, and how it stands.
 
     Parameters
     ----------
@@ -148,10 +148,13 @@ async def show(connection: str, /, *, json: bool = False) -> None:
     json
         Print JSON.
     """
+    from agents.cli.standing import standing
+    from agents.cli.surroundings import command_settings, worker_url
+
     found = (await known_connections()).get(connection)
     if found is None:
         raise UsageError(f"There is no connection {connection!r}: `rosterbook connection list` names those there are.")
-    shown = _hidden(found)
+    shown = {**_hidden(found), "worker": await standing(worker_url(command_settings()), connection)}
     if json:
         print_json(shown)
     else:

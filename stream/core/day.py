@@ -64,10 +64,14 @@ class Day:
         """Zoho refuses for so many seconds, whatever is left of the day."""
         return replace(self.at(now), closed_until=now + timedelta(seconds=wait))
 
-    def left(self, at_most: int | None = None) -> int | None:
-        """Calls, never below 0; None while no limit is known. at_most: the calls a day that we were given."""
-        limits = [limit for limit in (self.limit, at_most) if limit is not None]
-        return max(0, min(limits) - self.calls) if limits else None
+    def per_day(self, given: int | None = None) -> int | None:
+        """Calls that the day has in all; None while nobody told. given: beforehand, by whoever set the quota."""
+        return min((limit for limit in (self.limit, given) if limit is not None), default=None)
+
+    def left(self, given: int | None = None) -> int | None:
+        """Calls, never below 0; None while no limit is known."""
+        limit = self.per_day(given)
+        return None if limit is None else max(0, limit - self.calls)
 
     def is_covered_by(self, kept: Day, now: datetime) -> bool:
         """Whether who knows only `kept` would make no more calls today than who knows this."""

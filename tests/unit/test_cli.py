@@ -18,6 +18,7 @@ from aiohttp import web
 
 from agents.cli import build, console, run
 from agents.cli.acceptance import wait_until_in_service
+from agents.cli.standing import standing
 from agents.cli.surroundings import gateway_url, worker_url
 from agents.cli.up import make_state_folder
 from stream.bamboohr.signature import is_signed
@@ -294,6 +295,15 @@ async def test_a_connection_is_in_service_once_gateway_and_worker_agree(service:
     assert len(service.signed) == 5
     assert len(service.worker) == 1
     assert {body["type"] for body in service.bodies} == {"company.updated"}
+
+
+async def test_what_the_worker_says_of_a_connection_is_shown_as_far_as_one_answers(service: Service) -> None:
+    service.worker = [{"serving": True, "forecast": {"calls_needed": 4}}, ["no worker"]]
+    assert await standing(service.url, "acme") == {"serving": True, "forecast": {"calls_needed": 4}}
+    assert await standing(service.url, "acme") is None
+    assert await standing(service.url, "other") is None
+    assert await standing("http://127.0.0.1:1", "acme") is None
+    assert await standing(None, "acme") is None
 
 
 @pytest.mark.parametrize(

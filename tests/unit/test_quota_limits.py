@@ -121,11 +121,11 @@ def test_after_a_refusal_less_is_used_than_got_through_and_in_time_all_again() -
             await zoho.call()
         await zoho.refused(MinuteLimitHit("hit"))
         await asyncio.sleep(60.0)
-        assert 40 <= zoho.ledger.per_minute <= 70
+        assert 40 <= zoho.ledger.limits.per_minute <= 70
         await asyncio.sleep(600.0)
-        assert 50 < zoho.ledger.per_minute < 90
+        assert 50 < zoho.ledger.limits.per_minute < 90
         await asyncio.sleep(3600.0)
-        assert zoho.ledger.per_minute == 100
+        assert zoho.ledger.limits.per_minute == 100
 
     played(scene)
 
