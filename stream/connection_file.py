@@ -140,6 +140,8 @@ def _sentence(fault: ErrorDetails) -> str:
             told = "must be text in quotes"
         case "int_type":
             told = "must be a whole number"
+        case "string_too_short":
+            told = "is empty"
         case "greater_than_equal":
             told = f"must be at least {fault['ctx']['ge']}"
         case "literal_error":

@@ -83,6 +83,7 @@ async def add(file: Path, /, *, json: bool = False) -> None:
         return
     say(f"Connection {connection.connection} is {'updated' if updated else 'added'}, mode {connection.mode}.")
     say(f"Webhooks now flow: BambooHR must reach {webhooks} under your public https address.")
+    say(f"Whether the credentials may do what is needed: `rosterbook connection test {connection.connection}`.")
 
 
 async def _save(connection: Connection, log: EventLog, view: CompactedView, bootstrap: str) -> None:

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import aiohttp
 from rich.console import Console
 from rich.live import Live
 
 from agents.demo.equal import Comparison, compare
+from agents.demo.lag import lag_of
 from agents.demo.screen import screen
 from agents.demo.stage import Stage
 from agents.demo.story import Chapter, arrival, chapters, daily_life
@@ -25,6 +27,8 @@ from stream.settings import load_settings
 from stream.telemetry import configure_logging
 
 LOOK_S = 0.2
+ANSWER_S = 1.0
+"""Seconds within which the worker tells its lag, for the picture not to stand still."""
 BETWEEN_CHAPTERS_S = 3.0
 """So that a person who watches can follow."""
 STILL_S = 60.0
@@ -101,10 +105,12 @@ class Demo:
         assert self.watch is not None
         self._viewing = True
         console = Console()
-        with Live(console=console, refresh_per_second=8, screen=False) as live:
-            while True:
-                live.update(screen(self.stage, self.watch, self._headline, self.compare(), *console.size))
-                await asyncio.sleep(LOOK_S)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as http:
+            with Live(console=console, refresh_per_second=8, screen=False) as live:
+                while True:
+                    lag = await lag_of(http, self.stage.installation.address("worker"))
+                    live.update(screen(self.stage, self.watch, self._headline, self.compare(), lag, *console.size))
+                    await asyncio.sleep(LOOK_S)
 
     def report(self) -> dict[str, object]:
         """The figures at the end."""

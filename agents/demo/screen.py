@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.demo.equal import Comparison
+from agents.demo.lag import Lag
 from agents.demo.stage import Stage
 from agents.demo.watch import SHOWN, Watch
 
@@ -19,7 +20,9 @@ AROUND = 12
 """Lines that are not rows of the table, the one below the picture included."""
 
 
-def screen(stage: Stage, watch: Watch, headline: str, now: Comparison, width: int, height: int) -> Group:
+def screen(
+    stage: Stage, watch: Watch, headline: str, now: Comparison, lag: Lag | None, width: int, height: int
+) -> Group:
     """One picture of that many columns and lines. `now`: both sides as they are at this moment."""
     wide = max(8, (width - FIXED) // 2)
     rows = max(1, min(SHOWN, height - AROUND))
@@ -68,6 +71,8 @@ def screen(stage: Stage, watch: Watch, headline: str, now: Comparison, width: in
         " Zoho calls   ",
         ("in step" if not open_ else f"{open_} still differ", "bold green" if not open_ else "bold yellow"),
     )
+    behind = "not known yet" if lag is None else f"{lag.to_read} to read, {lag.to_write} to write"
+    figures.append(f"\nLag: {behind}")
     if latency["p50"] is not None:
-        figures.append(f"\nLatency of these: p50 {latency['p50']:.0f} ms, p99 {latency['p99']:.0f} ms")
+        figures.append(f"   latency of these: p50 {latency['p50']:.0f} ms, p99 {latency['p99']:.0f} ms")
     return Group(top, table, figures, Text("Ctrl-C ends the demo.", "dim"))

@@ -233,3 +233,7 @@ def test_an_organization_belongs_to_one_connection(acme: Connection) -> None:
         refuse_conflicts(ConnectionId("globex"), Binding("globex", "eu", "10234695"), [acme])
     refuse_conflicts(ConnectionId("globex"), Binding("globex", "eu", "10234696"), [acme])
     refuse_conflicts(ConnectionId("globex"), Binding("globex", "us", "10234695"), [acme])
+
+
+def test_an_empty_name_of_a_field_is_refused(folder: Path) -> None:
+    assert "mapping.state_field: is empty" in refusal(folder, FILE + 'state_field = ""')

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import cast
 
+import aiohttp
 import pytest
+from aiohttp import web
 from rich.console import Console
 
 from agents.demo.equal import Comparison
+from agents.demo.lag import Lag, lag_of
 from agents.demo.screen import screen
 from agents.demo.stage import Stage
 from agents.demo.watch import SHOWN, Seen, Watch
@@ -37,10 +40,32 @@ def test_all_of_it_fits_the_terminal_and_times_are_whole(width: int, height: int
         watch.latest.append(Seen(moment, "1", changed, "deactivated", changed, 12345.0))
     console = Console(width=width, height=height, force_terminal=False)
     with console.capture() as printed:
-        console.print(screen(STAGE, watch, "A marriage", Comparison(125, 126, 1, 0, 2), width, height))
+        console.print(screen(STAGE, watch, "A marriage", Comparison(125, 126, 1, 0, 2), Lag(3, 5), width, height))
     lines = printed.get().splitlines()
     assert len(lines) <= height
     assert sum("deactivated" in line and line.rstrip().endswith("12345") for line in lines) == rows
     assert f"09:15:{SHOWN - 1:02}" in lines[-5]
     assert "3 still differ" in lines[-3]
-    assert lines[-2].startswith("Latency of these: p50 ")
+    assert lines[-2].startswith("Lag: 3 to read, 5 to write   latency of these: p50 ")
+
+
+async def test_lag_is_what_the_workers_metrics_say_and_unknown_while_it_does_not_answer(unused_tcp_port: int) -> None:
+    async def metrics(_: web.Request) -> web.Response:
+        lines = [
+            f'rosterbook_debts{{connection="c{n}",api="{api}"}} {n}' for n in (1, 2) for api in ("bamboohr", "zoho")
+        ]
+        return web.Response(text="\n".join(["# TYPE rosterbook_debts gauge", *lines, "other 7", ""]))
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        async with aiohttp.ClientSession() as http:
+            assert await lag_of(http, f"{host}:{port}") == Lag(3, 3)
+            assert await lag_of(http, f"127.0.0.1:{unused_tcp_port}") is None
+            assert await lag_of(http, None) is None
+    finally:
+        await runner.cleanup()
