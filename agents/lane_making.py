@@ -11,6 +11,7 @@ from typing import Literal
 
 import aiohttp
 
+from agents.credentials import Credentials
 from agents.operations import Operations
 from agents.orders import handlers
 from agents.partition import Partition
@@ -27,14 +28,13 @@ from stream.kafka.event_log import EventLog
 from stream.kafka.view import CompactedView
 from stream.lane import Lane
 from stream.quota import Quota, QuotaLedger
-from stream.records import CallsCounted, Connection, ConnectionId, LogPosition, Tokens
+from stream.records import CallsCounted, Connection, ConnectionId, LogPosition
 from stream.settings import Settings
 from stream.topics import HR_EVENTS
 from stream.vault.vault import Vault
 from stream.zoho.client import ZohoBooks
 from stream.zoho.lane import KeepContacts
-from stream.zoho.oauth import AccessTokens, NewToken
-from stream.zoho.regions import accounts_url, api_url
+from stream.zoho.regions import api_url
 
 Api = Literal["bamboohr", "zoho"]
 
@@ -70,8 +70,15 @@ class LaneMaker:
     _left: dict[int, int] = field(default_factory=dict)
     """Partition -> the generation in which it was ours last."""
 
-    def forget_calls(self, partition: Partition) -> None:
-        """Calls are counted on only if the partition was ours in the generation before: else others made some since."""
+    def __post_init__(self) -> None:
+        self._credentials = Credentials(self.settings, self.log, self.tokens, self.vault, self.http, self.clock)
+
+    def taken(self, partition: Partition) -> None:
+        """The partition came, and `tokens` has been read to its end since.
+
+        Calls are counted on only if it was ours in the generation before: else others made some since.
+        """
+        self._credentials.forget(partition.number)
         if self._left.get(partition.number) != partition.generation - 1:
             gone = [key for key in self._ledgers if self.log.partition_of(key[0]) == partition.number]
             for key in gone:
@@ -95,12 +102,11 @@ class LaneMaker:
     def _people(self, record: Connection, number: int) -> tuple[Lane, BambooHr]:
         """Reads employees."""
         connection = record.connection
-        api_key = self.vault.open(record.bamboohr.api_key, connection=connection, purpose="bamboohr.api_key")
         lane = self._lane(connection, number, "bamboohr", self._ledger(record, "bamboohr", BAMBOOHR))
         client = BambooHr(
             self.http,
             base_url(self.settings, record.bamboohr.subdomain),
-            api_key,
+            self._credentials.of_bamboohr(record, lane.admit_token),
             admit=lane.admit,
             deadline=self.settings.call_deadline,
             clock=self.clock,
@@ -132,7 +138,7 @@ class LaneMaker:
             self.http,
             api_url(self.settings, zoho.region),
             zoho.organization_id,
-            self._access_tokens(record, lane),
+            self._credentials.of_zoho(record, lane.admit_token),
             admit=lane.admit,
             told=ledger.told,
             deadline=self.settings.call_deadline,
@@ -201,39 +207,3 @@ class LaneMaker:
                 closed_until=day.closed_until,
             )
         )
-
-    def _access_tokens(self, record: Connection, lane: Lane) -> AccessTokens:
-        connection, zoho = record.connection, record.zoho
-
-        async def save(token: NewToken) -> None:
-            sealed = self.vault.seal(token.access_token, connection=connection, purpose="zoho.access_token")
-            await self.log.append(
-                Tokens(
-                    connection=connection,
-                    api="zoho",
-                    access_token=sealed,
-                    expires_at=token.expires_at,
-                    requested_at=token.requested_at,
-                )
-            )
-
-        return AccessTokens(
-            self.http,
-            accounts_url(self.settings, zoho.region),
-            client_id=self.vault.open(zoho.client_id, connection=connection, purpose="zoho.client_id"),
-            client_secret=self.vault.open(zoho.client_secret, connection=connection, purpose="zoho.client_secret"),
-            refresh_token=self.vault.open(zoho.refresh_token, connection=connection, purpose="zoho.refresh_token"),
-            held=self._held_token(connection),
-            save=save,
-            admit=lane.admit_token,
-            deadline=self.settings.call_deadline,
-            clock=self.clock,
-        )
-
-    def _held_token(self, connection: ConnectionId) -> NewToken | None:
-        """The token that the last owner of the connection saved."""
-        saved = self.tokens.records.get(f"{connection}|zoho")
-        if not isinstance(saved, Tokens):
-            return None
-        token = self.vault.open(saved.access_token, connection=connection, purpose="zoho.access_token")
-        return NewToken(token, saved.expires_at, saved.requested_at)

@@ -61,7 +61,7 @@ class Lanes:
             if partition.closed:
                 return
             self._open[partition.number] = partition
-            self.maker.forget_calls(partition)
+            self.maker.taken(partition)
             for record in list(self.connections.records.values()):
                 if isinstance(record, Connection) and self._number_of(record.connection) == partition.number:
                     await self._serve(partition, record)

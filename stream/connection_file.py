@@ -11,13 +11,13 @@ import re
 import tomllib
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from stream.errors import ConnectionFileError
-from stream.records import BambooHrSettings, Connection, ConnectionId, Mapping, ZohoSettings
+from stream.records import BambooHrSettings, Connection, ConnectionId, Mapping, OAuthClient, ZohoSettings
 from stream.secret_source import Secret
 from stream.vault import Vault
 
@@ -45,14 +45,16 @@ def _text(pattern: str, sentence: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _later(_: object) -> None:
-    raise PydanticCustomError("later", "is not supported by this version of Rosterbook: use api_key")
-
-
 class Section(BaseModel):
     """Closed and strict: a misspelt key is a fault, not a default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+class OAuthSection(Section):
+    client_id: Secret
+    client_secret: Secret
+    refresh_token: Secret
 
 
 class BambooHrSection(Section):
@@ -62,15 +64,15 @@ class BambooHrSection(Section):
             r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", 'must be the first part of your address: "acme" of acme.bamboohr.com'
         ),
     ]
-    api_key: Secret
+    api_key: Secret | None = None
+    oauth: OAuthSection | None = None
     webhook_key: Secret
-    oauth: Annotated[None, BeforeValidator(_later)] = None
 
-
-class OAuthSection(Section):
-    client_id: Secret
-    client_secret: Secret
-    refresh_token: Secret
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.api_key is None) == (self.oauth is None):
+            raise PydanticCustomError("ways_in", "must hold either api_key or oauth")
+        return self
 
 
 class ZohoSection(Section):
@@ -159,10 +161,7 @@ def seal(file: ConnectionFile, vault: Vault, now: datetime) -> Connection:
     return Connection(
         connection=file.id,
         mode=file.mode,
-        bamboohr=BambooHrSettings(
-            subdomain=file.bamboohr.subdomain,
-            api_key=vault.seal(file.bamboohr.api_key, connection=file.id, purpose="bamboohr.api_key"),
-        ),
+        bamboohr=_bamboohr(file, vault),
         webhook_key=vault.seal(file.bamboohr.webhook_key, connection=file.id, purpose="bamboohr.webhook_key"),
         zoho=ZohoSettings(
             region=file.zoho.region,
@@ -177,3 +176,17 @@ def seal(file: ConnectionFile, vault: Vault, now: datetime) -> Connection:
         mapping=file.mapping,
         saved_at=now,
     )
+
+
+def _bamboohr(file: ConnectionFile, vault: Vault) -> BambooHrSettings:
+    section, id_ = file.bamboohr, file.id
+    if section.api_key is not None:
+        api_key = vault.seal(section.api_key, connection=id_, purpose="bamboohr.api_key")
+        return BambooHrSettings(subdomain=section.subdomain, api_key=api_key)
+    assert section.oauth is not None
+    client = OAuthClient(
+        client_id=vault.seal(section.oauth.client_id, connection=id_, purpose="bamboohr.client_id"),
+        client_secret=vault.seal(section.oauth.client_secret, connection=id_, purpose="bamboohr.client_secret"),
+        refresh_token=vault.seal(section.oauth.refresh_token, connection=id_, purpose="bamboohr.refresh_token"),
+    )
+    return BambooHrSettings(subdomain=section.subdomain, oauth=client)

@@ -6,9 +6,9 @@ from another names it as its `cause`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NewType
+from typing import Annotated, Literal, NewType, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 ConnectionId = NewType("ConnectionId", str)
 """A short slug, bound for life to one subdomain, region and organization."""
@@ -231,11 +231,26 @@ class Sealed(Model):
     box: str
 
 
+class OAuthClient(Model):
+    """A client that a person consented to, and what came of it."""
+
+    client_id: Sealed
+    client_secret: Sealed
+    refresh_token: Sealed
+
+
 class BambooHrSettings(Model):
-    """subdomain: one DNS label."""
+    """subdomain: one DNS label. Either an API key or OAuth."""
 
     subdomain: str
-    api_key: Sealed
+    api_key: Sealed | None = None
+    oauth: OAuthClient | None = None
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.api_key is None) == (self.oauth is None):
+            raise ValueError("exactly one of api_key and oauth")
+        return self
 
 
 class ZohoSettings(Model):
@@ -281,15 +296,21 @@ class Connection(Record):
 
 
 class Tokens(Record):
-    """The access token that the owning worker holds: topic `tokens`, key connection + api.
+    """The tokens that the owning worker holds: topic `tokens`, key connection + api.
 
-    requested_at: when tokens were asked for within the last ten minutes (Zoho Accounts allows ten in ten minutes).
+    access_token: None while there is none. requested_at: when tokens were asked for within the last ten minutes (Zoho
+    Accounts allows ten in ten minutes). refresh_token: the one the vendor sent last, None while it is the connection's.
+    given: the connection's, from which all this descends; with another one it counts for nothing. asking: a request was
+    about to be sent, and how it ended is not known.
     """
 
     api: Literal["bamboohr", "zoho"]
-    access_token: Sealed
+    access_token: Sealed | None
     expires_at: AwareDatetime
     requested_at: tuple[AwareDatetime, ...] = ()
+    refresh_token: Sealed | None = None
+    given: Sealed | None = None
+    asking: bool = False
 
 
 class CallsCounted(Record):

@@ -180,7 +180,13 @@ def _hidden(connection: Connection) -> dict[str, Any]:
         **connection.model_dump(mode="json", exclude={"connection", "schema_version"}),
     }
     bamboohr, zoho = shown["bamboohr"], shown["zoho"]
-    shown["webhook_key"] = bamboohr["api_key"] = HIDDEN
+    shown["webhook_key"] = HIDDEN
+    if connection.bamboohr.oauth is None:
+        bamboohr |= {"api_key": HIDDEN}
+        del bamboohr["oauth"]
+    else:
+        bamboohr |= {"oauth": dict.fromkeys(bamboohr["oauth"], HIDDEN)}
+        del bamboohr["api_key"]
     zoho |= dict.fromkeys(("client_id", "client_secret", "refresh_token"), HIDDEN)
     return shown
 

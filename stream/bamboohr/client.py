@@ -1,6 +1,6 @@
 """BambooHR's API, as far as the product needs it: one employee in full, everybody in pages, which fields there are.
-Each call asks for admission first, is sent once, and ends in a reading or in an error of the tree that says what to do.
-Retrying is left to the lane.
+Each call asks for admission first, is sent once, and ends in a reading or in an error of the tree that says what to do;
+a call whose access token is refused is repeated once with a new one. Retrying is left to the lane.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 
 import aiohttp
 
@@ -16,10 +17,13 @@ from stream.errors import CredentialsRefused, NotFound, RateLimited, RecordRefus
 from stream.http import Admit, Answer, Request, call, unanswered
 from stream.records import EmployeeId
 from stream.telemetry import Masked
+from stream.tokens import AccessTokens, TokenRefused
 
 from .models import EmployeePage, employee_page, reading
+from .oauth import SCOPES
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
+_SCOPES = f"the scopes {', '.join(SCOPES)}, as a user who may use the API"
 _MYSELF = "0"
 """Stands for the caller's own employee; BambooHR answers it for every accepted key (API, employees)."""
 
@@ -38,17 +42,18 @@ class BambooHr:
         self,
         http: aiohttp.ClientSession,
         base_url: str,
-        api_key: Masked,
+        credentials: Masked | AccessTokens,
         *,
         admit: Admit,
         deadline: float,
         clock: Clock,
     ) -> None:
-        """base_url: without `/api/v1`. deadline: seconds a call may take, counted from its admission."""
+        """base_url: without `/api/v1`. credentials: an API key, or tokens. deadline: seconds a call may take, counted
+        from its admission.
+        """
         self._http = http
         self._api = f"{base_url}/api/v1"
-        # On every request: calls without credentials count against the limit too. The password may be any text.
-        self._credentials = Masked("Basic " + base64.b64encode(f"{api_key.reveal}:x".encode()).decode())
+        self._credentials = credentials
         self._admit = admit
         self._deadline = deadline
         self._clock = clock
@@ -57,7 +62,7 @@ class BambooHr:
         """The fields as they are today: those the answer held, as text; "" for null, empty or a date not set.
 
         A field that is missing here was withheld, or is unknown to BambooHR. Raises NotFound (the employee is gone),
-        RecordRefused (this one may not be read), CredentialsRefused (the key is not accepted, or the API is locked),
+        RecordRefused (this one may not be read), CredentialsRefused (not accepted, or the API is locked),
         RateLimited, Unavailable (down, slow, XML, half an answer, or an answer about somebody else).
         """
         if _ID.fullmatch(employee) is None:
@@ -132,23 +137,37 @@ class BambooHr:
         A 403 means either that or one employee that is out of sight, and BambooHR documents no other difference.
         """
         if (await self._ask(self._request("access", f"employees/{_MYSELF}", {"fields": "id"}))).status == 403:
-            raise CredentialsRefused(
-                "BambooHR has locked the API for this key: check the key and wait until BambooHR lifts the lock.",
-                status=403,
-            )
+            if isinstance(self._credentials, Masked):
+                sentence = "BambooHR has locked the API for this key: check it and wait until BambooHR lifts the lock."
+            else:
+                sentence = f"The consent to BambooHR does not reach employees: connect it again with {_SCOPES}."
+            raise CredentialsRefused(sentence, status=403)
 
     async def _ask(self, request: Request) -> Answer:
+        """With the credentials on it, always: calls without them count against the limit too."""
+        try:
+            if isinstance(self._credentials, AccessTokens):
+                return await self._credentials.using(lambda token: self._send(request, f"Bearer {token}"))
+            key = base64.b64encode(f"{self._credentials.reveal}:x".encode())  # the password may be any text
+            return await self._send(request, f"Basic {key.decode()}")
+        except TokenRefused as error:
+            if isinstance(self._credentials, Masked):
+                sentence = "BambooHR does not accept the API key: give the connection a valid one."
+            else:
+                sentence = f"BambooHR does not accept a fresh token: connect it again with {_SCOPES}."
+            raise CredentialsRefused(sentence, **error.context) from None
+
+    async def _send(self, request: Request, authorization: str) -> Answer:
+        signed = replace(request, headers={"Authorization": authorization})
         async with self._admit(request.operation, False):
-            answer = await call(self._http, request, deadline=self._deadline, clock=self._clock)
+            answer = await call(self._http, signed, deadline=self._deadline, clock=self._clock)
             wait = answer.retry_after(self._clock.now())
             if answer.status == 429:
                 raise RateLimited(
                     "BambooHR's rate limit was hit; the call is made later.", retry_after=wait, status=429
                 )
         if answer.status == 401:
-            raise CredentialsRefused(
-                "BambooHR does not accept the API key: give the connection a valid one.", status=401
-            )
+            raise TokenRefused("BambooHR does not accept the credentials.", status=401)
         if answer.status == 408 or answer.status >= 500:
             raise unanswered(request, retry_after=wait, status=answer.status)
         return answer
@@ -159,6 +178,6 @@ class BambooHr:
             operation,
             "GET",
             f"{self._api}/{path}",
-            {"Authorization": self._credentials.reveal},
+            {},
             params,
         )

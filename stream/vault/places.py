@@ -15,13 +15,23 @@ R = TypeVar("R", bound=Record)
 
 OF_SETTINGS: dict[str, Purpose] = {
     "bamboohr.api_key": "bamboohr.api_key",
+    "bamboohr.oauth.client_id": "bamboohr.client_id",
+    "bamboohr.oauth.client_secret": "bamboohr.client_secret",
+    "bamboohr.oauth.refresh_token": "bamboohr.refresh_token",
     "webhook_key": "bamboohr.webhook_key",
     "zoho.client_id": "zoho.client_id",
     "zoho.client_secret": "zoho.client_secret",
     "zoho.refresh_token": "zoho.refresh_token",
 }
 """Field of a Connection, and within its parts -> what is sealed there."""
-OF_TOKENS: dict[tuple[str, str], Purpose] = {("zoho", "access_token"): "zoho.access_token"}
+OF_TOKENS: dict[tuple[str, str], Purpose] = {
+    ("bamboohr", "access_token"): "bamboohr.access_token",
+    ("bamboohr", "refresh_token"): "bamboohr.refresh_token",
+    ("bamboohr", "given"): "bamboohr.refresh_token",
+    ("zoho", "access_token"): "zoho.access_token",
+    ("zoho", "refresh_token"): "zoho.refresh_token",
+    ("zoho", "given"): "zoho.refresh_token",
+}
 """API and field of Tokens -> what is sealed there."""
 NOTHING = Sealed(key="", box="")
 

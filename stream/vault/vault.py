@@ -26,6 +26,10 @@ logger = log("vault")
 Purpose = Literal[
     "bamboohr.api_key",
     "bamboohr.webhook_key",
+    "bamboohr.client_id",
+    "bamboohr.client_secret",
+    "bamboohr.refresh_token",
+    "bamboohr.access_token",
     "zoho.client_id",
     "zoho.client_secret",
     "zoho.refresh_token",

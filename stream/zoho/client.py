@@ -22,11 +22,12 @@ from stream.core.day import DailyBudget
 from stream.errors import CredentialsRefused, RecordRefused, RosterbookError, Unavailable
 from stream.http import Admit, Request, call, unanswered
 from stream.records import ContactId
+from stream.tokens import AccessTokens, TokenRefused
 
 from . import models
-from .errors import InvalidValue, RefusedByZoho, TokenRefused, WrongOrganization, accepted
+from .errors import InvalidValue, RefusedByZoho, WrongOrganization, accepted
 from .models import Organization, Page, budget_in
-from .oauth import SCOPES, AccessTokens
+from .oauth import SCOPES
 
 PER_PAGE = 200
 """Zoho's default and, in practice, its limit."""
@@ -182,20 +183,13 @@ class ZohoBooks:
         return body
 
     async def _with_token(self, request: Request) -> dict[str, Any]:
-        token = await self._tokens.token()
         try:
-            return await self._send(request, token)
+            return await self._tokens.using(lambda token: self._send(request, token))
         except TokenRefused as error:
-            refused = error
-        if await self._tokens.refused(token):
-            try:
-                return await self._send(request, await self._tokens.token())
-            except TokenRefused as error:
-                refused = error
-        raise TokenRefused(
-            f"Zoho Books does not accept a fresh token: connect it again with the scopes {', '.join(SCOPES)}.",
-            **refused.context,
-        )
+            raise TokenRefused(
+                f"Zoho Books does not accept a fresh token: connect it again with the scopes {', '.join(SCOPES)}.",
+                **error.context,
+            ) from None
 
     async def _send(self, request: Request, token: str) -> dict[str, Any]:
         signed = replace(request, headers={**request.headers, "Authorization": f"Zoho-oauthtoken {token}"})

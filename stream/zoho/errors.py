@@ -19,13 +19,13 @@ from typing import Any
 
 from stream.errors import (
     ConnectionMisset,
-    CredentialsRefused,
     NotFound,
     RateLimited,
     RecordRefused,
     RosterbookError,
 )
 from stream.http import Answer, Request, unanswered
+from stream.tokens import TokenRefused
 
 from .models import budget_in
 
@@ -53,10 +53,6 @@ class TooManyInFlight(RateLimited):
     """1070: more calls at once than the plan allows."""
 
     limit = "in flight"
-
-
-class TokenRefused(CredentialsRefused):
-    """14, 57: the token is dead, or lacks the scope; Zoho does not say which."""
 
 
 class WrongOrganization(ConnectionMisset):

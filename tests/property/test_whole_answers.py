@@ -18,8 +18,9 @@ from stream.errors import AnswerLost, ConnectionTrouble, RecordRefused, Retriabl
 from stream.http import Answer
 from stream.records import ContactId, EmployeeId
 from stream.telemetry import Masked
+from stream.tokens import AccessTokens, HeldTokens
 from stream.zoho.client import ZohoBooks
-from stream.zoho.oauth import AccessTokens, NewToken
+from stream.zoho.oauth import ZohoAccounts
 from tests.property.test_vendor_answers import NOW, SECRET, values
 from tests.unit.vendor import Door, HandClock
 
@@ -43,13 +44,15 @@ answers = st.builds(
 )
 
 
-class Tokens:
+class Tokens(AccessTokens):
     """Always one that is alive."""
+
+    def __init__(self) -> None: ...
 
     async def token(self) -> str:
         return "1000.alive"
 
-    async def refused(self, token: str) -> bool:
+    def refused(self, token: str) -> bool:
         return False
 
 
@@ -89,7 +92,7 @@ def test_every_call_to_zoho_ends_in_what_it_promises_or_the_lane_is_told_why_not
         cast(Any, None),
         "http://x/books/v3",
         "1",
-        cast(AccessTokens, Tokens()),
+        Tokens(),
         admit=Door().admit,
         deadline=1.0,
         clock=HandClock(),
@@ -118,16 +121,14 @@ def test_every_call_to_zoho_ends_in_what_it_promises_or_the_lane_is_told_why_not
 @settings(deadline=None)
 @given(answers)
 def test_a_token_is_taken_or_the_lane_is_told_why_not_and_it_is_never_alive_for_long(answer: Answer) -> None:
-    saved: list[NewToken] = []
+    saved: list[HeldTokens] = []
 
-    async def save(token: NewToken) -> None:
+    async def save(token: HeldTokens) -> None:
         saved.append(token)
 
     tokens = AccessTokens(
         cast(Any, None),
-        "http://x",
-        client_id=Masked("i"),
-        client_secret=Masked("s"),
+        ZohoAccounts("http://x", Masked("i"), Masked("s")),
         refresh_token=Masked("r"),
         held=None,
         save=save,
@@ -135,7 +136,7 @@ def test_a_token_is_taken_or_the_lane_is_told_why_not_and_it_is_never_alive_for_
         deadline=1.0,
         clock=HandClock(),
     )
-    found = ended("stream.zoho.oauth", answer, tokens.token)
+    found = ended("stream.tokens", answer, tokens.token)
     assert (len(saved) == 1) == isinstance(found, str)
     if saved:
         assert answer.status == 200

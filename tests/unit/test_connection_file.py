@@ -139,10 +139,27 @@ def test_a_missing_webhook_key_says_how_to_get_one(folder: Path) -> None:
     assert "private key" in message
 
 
-def test_bamboohr_oauth_is_refused_with_what_to_use_instead(folder: Path) -> None:
-    oauth = 'oauth = { client_id = "i", client_secret = "s", refresh_token = "r" }'
-    message = refusal(folder, FILE.replace('api_key   = { env = "ACME_BAMBOO_KEY" }', oauth))
-    assert "bamboohr.oauth: is not supported by this version of Rosterbook: use api_key" in message
+OAUTH = 'oauth = { client_id = "bamboo-id", client_secret = "bamboo-secret", refresh_token = "rt-1" }'
+
+
+def test_bamboohr_oauth_stands_in_place_of_the_api_key(folder: Path, vault: Vault) -> None:
+    record = seal(load(folder, FILE.replace('api_key   = { env = "ACME_BAMBOO_KEY" }', OAUTH)), vault, NOW)
+    acme, oauth = ConnectionId("acme"), record.bamboohr.oauth
+    assert record.bamboohr.api_key is None
+    assert oauth is not None
+    assert vault.open(oauth.client_id, connection=acme, purpose="bamboohr.client_id").reveal == "bamboo-id"
+    assert vault.open(oauth.client_secret, connection=acme, purpose="bamboohr.client_secret").reveal == "bamboo-secret"
+    assert vault.open(oauth.refresh_token, connection=acme, purpose="bamboohr.refresh_token").reveal == "rt-1"
+    written = canonical(record)
+    assert decode(CONNECTIONS, written) == record
+    assert not any(text in written for text in (b"bamboo-id", b"bamboo-secret", b"rt-1"))
+
+
+@pytest.mark.parametrize("ways", ["", f'api_key = "k"\n{OAUTH}'])
+def test_bamboohr_has_one_way_in(folder: Path, ways: str) -> None:
+    message = refusal(folder, FILE.replace('api_key   = { env = "ACME_BAMBOO_KEY" }', ways))
+    assert "bamboohr: must hold either api_key or oauth" in message
+    assert "bamboo-secret" not in message
 
 
 @pytest.mark.parametrize(

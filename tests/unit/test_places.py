@@ -10,7 +10,16 @@ import pytest
 from pydantic import BaseModel
 
 from stream.errors import VaultLocked
-from stream.records import AnyRecord, BambooHrSettings, Connection, ConnectionId, Sealed, Tokens, ZohoSettings
+from stream.records import (
+    AnyRecord,
+    BambooHrSettings,
+    Connection,
+    ConnectionId,
+    OAuthClient,
+    Sealed,
+    Tokens,
+    ZohoSettings,
+)
 from stream.telemetry import Masked
 from stream.vault import Vault
 from stream.vault.fitting import refuse_loss, refuse_other_keys
@@ -55,6 +64,21 @@ def settings(vault: Vault, name: str = "acme") -> Connection:
     )
 
 
+def with_oauth(vault: Vault) -> Connection:
+    """The same company, reached with OAuth."""
+    acme = ConnectionId("acme")
+    parts = {
+        part: vault.seal(Masked(f"the bamboohr.{part} of acme"), connection=acme, purpose=purpose)
+        for part, purpose in (
+            ("client_id", OF_SETTINGS["bamboohr.oauth.client_id"]),
+            ("client_secret", OF_SETTINGS["bamboohr.oauth.client_secret"]),
+            ("refresh_token", OF_SETTINGS["bamboohr.oauth.refresh_token"]),
+        )
+    }
+    bamboohr = BambooHrSettings(subdomain="acme", oauth=OAuthClient(**parts))
+    return settings(vault).model_copy(update={"bamboohr": bamboohr})
+
+
 def opened(vault: Vault, record: AnyRecord) -> dict[str, str]:
     return {
         purpose: vault.open(sealed, connection=record.connection, purpose=purpose).reveal
@@ -81,11 +105,13 @@ def test_every_field_that_can_hold_a_secret_is_known_by_what_is_sealed_there() -
 
 
 def test_all_secrets_of_a_record_are_opened_in_their_places(vault: Vault) -> None:
-    assert opened(vault, settings(vault)) == {purpose: f"the {purpose} of acme" for purpose in OF_SETTINGS.values()}
+    found = opened(vault, settings(vault)) | opened(vault, with_oauth(vault))
+    assert found == {purpose: f"the {purpose} of acme" for purpose in OF_SETTINGS.values()}
 
 
-def test_sealed_anew_a_record_needs_the_newest_key_alone_and_says_the_same(vault: Vault) -> None:
-    before = settings(vault)
+@pytest.mark.parametrize("oauth", [False, True])
+def test_sealed_anew_a_record_needs_the_newest_key_alone_and_says_the_same(vault: Vault, oauth: bool) -> None:
+    before = with_oauth(vault) if oauth else settings(vault)
     both = Vault(with_new_key(RING), source="both")
     after = resealed(before, both)
     assert keys_of(before) == {vault.newest}

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -24,6 +24,7 @@ from stream.errors import (
 )
 from stream.records import ContactId
 from stream.telemetry import Masked
+from stream.tokens import AccessTokens, HeldTokens
 from stream.zoho.client import ZohoBooks
 from stream.zoho.errors import (
     BlockedForAWhile,
@@ -37,7 +38,7 @@ from stream.zoho.errors import (
     WrongOrganization,
 )
 from stream.zoho.models import DailyBudget
-from stream.zoho.oauth import AccessTokens, NewToken
+from stream.zoho.oauth import ZohoAccounts
 from tests.unit.vendor import DROPPED, SILENT, Door, HandClock, Reply, Seen, Vendor, half, vendor
 
 ORG = "10234695"
@@ -88,16 +89,14 @@ async def books(
             return Reply({"access_token": f"1000.{next(tokens)}", "expires_in": 3600})
         return script(seen) if callable(script) else next(answers)
 
-    async def save(_: NewToken) -> None: ...
+    async def save(_: HeldTokens) -> None: ...
 
     clock, door = HandClock(), Door()
     async with vendor(answer) as (server, session):
         secret = Masked("s")
         held = AccessTokens(
             session,
-            server.url,
-            client_id=secret,
-            client_secret=secret,
+            ZohoAccounts(server.url, secret, secret),
             refresh_token=secret,
             held=None,
             save=save,
@@ -532,16 +531,14 @@ async def test_no_connection_takes_longer_to_stand_than_its_share_of_the_deadlin
         blocking = asyncio.create_task(session.get(server.url).__aenter__())
         while not server.seen:
             await asyncio.sleep(0)
-        held = NewToken(Masked("1000.a"), datetime(2027, 1, 1, tzinfo=UTC))
+        held = HeldTokens(Masked("1000.a"), HandClock().now() + timedelta(hours=1))
         secret, door, clock = Masked("s"), Door(), HandClock()
 
-        async def save(_: NewToken) -> None: ...
+        async def save(_: HeldTokens) -> None: ...
 
         tokens = AccessTokens(
             session,
-            server.url,
-            client_id=secret,
-            client_secret=secret,
+            ZohoAccounts(server.url, secret, secret),
             refresh_token=secret,
             held=held,
             save=save,

@@ -14,7 +14,8 @@ import pytest
 from stream.errors import ConnectionMisset, CredentialsRefused, LogUnavailable, RateLimited, Unavailable
 from stream.settings import Settings
 from stream.telemetry import Masked
-from stream.zoho.oauth import AccessTokens, NewToken
+from stream.tokens import AccessTokens, HeldTokens
+from stream.zoho.oauth import ZohoAccounts
 from stream.zoho.regions import REGIONS, accounts_url, api_url
 from tests.unit.vendor import DROPPED, SILENT, Door, HandClock, Reply, Seen, Vendor, half, vendor
 
@@ -39,26 +40,26 @@ class Office:
     server: Vendor
     clock: HandClock
     door: Door
-    saved: list[NewToken] = field(default_factory=list)
+    saved: list[HeldTokens] = field(default_factory=list)
 
 
 @asynccontextmanager
 async def accounts(
     script: Script,
     *,
-    held: tuple[str, float] | NewToken | None = None,
+    held: tuple[str, float] | HeldTokens | None = None,
     deadline: float = 5.0,
     url: str | None = None,
     log_is_away: bool = False,
 ) -> AsyncIterator[Office]:
     """held: a token and the seconds it has to live, or one as it was saved (and is over by now)."""
-    clock, door, saved = HandClock(), Door(), list[NewToken]()
-    if isinstance(held, NewToken):
+    clock, door, saved = HandClock(), Door(), list[HeldTokens]()
+    if isinstance(held, HeldTokens):
         clock.pass_time((held.expires_at - clock.now()).total_seconds())
     elif held is not None:
-        held = NewToken(Masked(held[0]), clock.now() + timedelta(seconds=held[1]))
+        held = HeldTokens(Masked(held[0]), clock.now() + timedelta(seconds=held[1]))
 
-    async def save(token: NewToken) -> None:
+    async def save(token: HeldTokens) -> None:
         if log_is_away:
             raise LogUnavailable("Kafka is away.")
         saved.append(token)
@@ -66,9 +67,7 @@ async def accounts(
     async with vendor(script) as (server, session):
         tokens = AccessTokens(
             session,
-            url or server.url,
-            client_id=Masked("id"),
-            client_secret=Masked("s&cret"),
+            ZohoAccounts(url or server.url, Masked("id"), Masked("s&cret")),
             refresh_token=Masked("1000.r"),
             held=held,
             save=save,
@@ -121,15 +120,31 @@ async def test_one_failure_serves_all_who_wait() -> None:
     assert len(office.server.seen) == 2
 
 
-async def test_a_renewal_that_is_cut_off_leaves_the_turn_to_the_next() -> None:
-    async with accounts([SILENT, granted()]) as office:
+async def test_who_is_cut_off_does_not_cut_off_the_renewal_that_others_wait_for() -> None:
+    async with accounts([granted()]) as office:
+        answered = asyncio.Event()
+        office.door.before = answered.wait
         cut = asyncio.create_task(office.tokens.token())
-        while not office.server.seen:
-            await asyncio.sleep(0.001)
         waiting = asyncio.create_task(office.tokens.token())
+        await asyncio.sleep(0)
         cut.cancel()
+        await asyncio.gather(cut, return_exceptions=True)
+        answered.set()
         assert await waiting == "1000.new"
         assert cut.cancelled()
+    assert len(office.server.seen) == 1
+
+
+async def test_a_renewal_that_nobody_waits_for_any_more_is_not_sent() -> None:
+    async with accounts([granted()]) as office:
+        office.door.before = asyncio.Event().wait
+        cut = asyncio.create_task(office.tokens.token())
+        await asyncio.sleep(0)
+        cut.cancel()
+        await asyncio.gather(cut, return_exceptions=True)
+        office.door.before = None
+        assert await office.tokens.token() == "1000.new"
+    assert office.door.admitted == [("token", True)]
 
 
 async def test_renews_five_minutes_ahead() -> None:
@@ -250,14 +265,14 @@ async def test_a_request_that_was_never_sent_is_not_counted(unused_tcp_port: int
 
 async def test_a_refused_token_is_replaced_once_and_then_not_its_age_is_the_trouble() -> None:
     async with accounts(numbered(), held=("1000.old", 3000)) as office:
-        assert await office.tokens.refused("1000.old")
-        assert await office.tokens.refused("1000.old")  # others had the same one
+        assert office.tokens.refused("1000.old")
+        assert office.tokens.refused("1000.old")  # others had the same one
         assert await office.tokens.token() == "1000.1"
-        assert await office.tokens.refused("1000.old")
-        assert not await office.tokens.refused("1000.1")
+        assert office.tokens.refused("1000.old")
+        assert not office.tokens.refused("1000.1")
         assert await office.tokens.token() == "1000.1"
         office.clock.pass_time(301)
-        assert await office.tokens.refused("1000.1")
+        assert office.tokens.refused("1000.1")
         assert await office.tokens.token() == "1000.2"
 
 

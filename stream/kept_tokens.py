@@ -1,0 +1,75 @@
+"""Where the tokens of a connection are kept: sealed, on the topic `tokens`, one record for each vendor. What the record
+holds descends from the refresh token that the connection was given, and says which one that was: a connection that is
+added again with another one begins anew, with the same one it goes on, even where the vendor has replaced it since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from stream.records import ConnectionId, Sealed, Tokens
+from stream.telemetry import Masked
+from stream.tokens import HeldTokens
+from stream.vault.places import OF_TOKENS
+from stream.vault.vault import Vault
+
+
+class KeptTokens:
+    """Of one connection at one vendor. held: what was saved last, None while nothing was."""
+
+    def __init__(
+        self,
+        connection: ConnectionId,
+        api: Literal["bamboohr", "zoho"],
+        given: Masked,
+        *,
+        vault: Vault,
+        append: Callable[[Tokens], Awaitable[object]],
+        saved: Tokens | None,
+    ) -> None:
+        """given: the refresh token in the connection's settings. append: returns once the brokers have the record.
+        saved: the newest record, whatever it descends from. Raises VaultLocked.
+        """
+        self.connection = connection
+        self.given = given
+        self._api = api
+        self._vault = vault
+        self._append = append
+        self.held = None if saved is None else self._descending(saved)
+
+    async def save(self, held: HeldTokens) -> None:
+        """Raises LogUnavailable."""
+        await self._append(
+            Tokens(
+                connection=self.connection,
+                api=self._api,
+                access_token=self._seal(held.access_token, "access_token"),
+                expires_at=held.expires_at,
+                requested_at=held.requested_at,
+                refresh_token=self._seal(held.refresh_token, "refresh_token"),
+                given=self._seal(self.given, "given"),
+                asking=held.asking,
+            )
+        )
+        self.held = held
+
+    def _descending(self, saved: Tokens) -> HeldTokens | None:
+        given = self._open(saved.given, "given")
+        if given is not None and given.reveal != self.given.reveal:
+            return None
+        return HeldTokens(
+            self._open(saved.access_token, "access_token"),
+            saved.expires_at,
+            saved.requested_at,
+            self._open(saved.refresh_token, "refresh_token"),
+            saved.asking,
+        )
+
+    def _open(self, sealed: Sealed | None, place: str) -> Masked | None:
+        purpose = OF_TOKENS[self._api, place]
+        return None if sealed is None else self._vault.open(sealed, connection=self.connection, purpose=purpose)
+
+    def _seal(self, secret: Masked | None, place: str) -> Sealed | None:
+        purpose = OF_TOKENS[self._api, place]
+        return None if secret is None else self._vault.seal(secret, connection=self.connection, purpose=purpose)
