@@ -20,7 +20,6 @@ from stream.telemetry import Masked
 from stream.tokens import AccessTokens, Issuer
 from stream.vault.vault import Purpose, Vault
 from stream.zoho.oauth import ZohoAccounts
-from stream.zoho.regions import accounts_url
 
 
 @dataclass
@@ -58,7 +57,8 @@ class Credentials:
     def of_zoho(self, record: Connection, admit: Admit) -> AccessTokens:
         """admit: asked before each token request."""
         issuer = ZohoAccounts(
-            accounts_url(self.settings, record.zoho.region),
+            self.settings,
+            record.zoho.region,
             self._opened(record, record.zoho.client_id, "zoho.client_id"),
             self._opened(record, record.zoho.client_secret, "zoho.client_secret"),
         )

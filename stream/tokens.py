@@ -90,7 +90,14 @@ class Issuer(Protocol):
     @property
     def rotates(self) -> bool: ...
 
+    @property
+    def if_none_came(self) -> str:
+        """What to do, in a few words, when a code brought no refresh token."""
+        ...
+
     def request(self, refresh_token: Masked) -> Request: ...
+
+    def code_request(self, code: Masked, redirect_uri: str | None) -> Request: ...
 
     def read(self, answer: Answer, now: datetime) -> Granted:
         """Raises RefreshTokenRefused, CredentialsRefused, ConnectionMisset, RateLimited: certain, nothing was granted;

@@ -40,12 +40,17 @@ class BambooHrAccounts:
 
     name = NAME
     rotates = True
+    if_none_came = "have the scope offline_access registered for the OAuth app"
 
     def request(self, refresh_token: Masked) -> Request:
-        return self.token_request(grant_type="refresh_token", refresh_token=refresh_token.reveal)
+        return self._token_request(grant_type="refresh_token", refresh_token=refresh_token.reveal)
 
-    def token_request(self, **grant: str) -> Request:
-        """Any request to the token endpoint, the client's credentials added.
+    def code_request(self, code: Masked, redirect_uri: str | None) -> Request:
+        back = {} if redirect_uri is None else {"redirect_uri": redirect_uri}
+        return self._token_request(grant_type="authorization_code", code=code.reveal, **back)
+
+    def _token_request(self, **grant: str) -> Request:
+        """The client's credentials added.
 
         A form with `request=token` in the query, as BambooHR's own Python SDK sends it.
         """
@@ -72,3 +77,16 @@ class BambooHrAccounts:
         if answer.status in (401, 403):
             raise CredentialsRefused(_SENTENCES["invalid_client"], status=answer.status)
         return granted(NAME, answer)
+
+
+def consent_url(base_url: str, client_id: str, redirect_uri: str, state: str) -> str:
+    """Where a person agrees to SCOPES, at their own company's address (BambooHR, getting started)."""
+    asked = {
+        "request": "authorize",
+        "state": state,
+        "response_type": "code",
+        "scope": " ".join(SCOPES),
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+    }
+    return f"{base_url}/authorize.php?{urlencode(asked)}"

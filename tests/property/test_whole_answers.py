@@ -17,6 +17,7 @@ from stream.core.contact import ActualContact
 from stream.errors import AnswerLost, ConnectionTrouble, RecordRefused, Retriable, RosterbookError, Unavailable
 from stream.http import Answer
 from stream.records import ContactId, EmployeeId
+from stream.settings import Settings as ProcessSettings
 from stream.telemetry import Masked
 from stream.tokens import AccessTokens, HeldTokens
 from stream.zoho.client import ZohoBooks
@@ -128,7 +129,7 @@ def test_a_token_is_taken_or_the_lane_is_told_why_not_and_it_is_never_alive_for_
 
     tokens = AccessTokens(
         cast(Any, None),
-        ZohoAccounts("http://x", Masked("i"), Masked("s")),
+        ZohoAccounts(ProcessSettings(), "eu", Masked("i"), Masked("s")),
         refresh_token=Masked("r"),
         held=None,
         save=save,

@@ -23,6 +23,7 @@ from stream.errors import (
     Unavailable,
 )
 from stream.records import ContactId
+from stream.settings import Settings
 from stream.telemetry import Masked
 from stream.tokens import AccessTokens, HeldTokens
 from stream.zoho.client import ZohoBooks
@@ -96,7 +97,7 @@ async def books(
         secret = Masked("s")
         held = AccessTokens(
             session,
-            ZohoAccounts(server.url, secret, secret),
+            ZohoAccounts(Settings(zoho_accounts_url=server.url), "eu", secret, secret),
             refresh_token=secret,
             held=None,
             save=save,
@@ -538,7 +539,7 @@ async def test_no_connection_takes_longer_to_stand_than_its_share_of_the_deadlin
 
         tokens = AccessTokens(
             session,
-            ZohoAccounts(server.url, secret, secret),
+            ZohoAccounts(Settings(zoho_accounts_url=server.url), "eu", secret, secret),
             refresh_token=secret,
             held=held,
             save=save,
