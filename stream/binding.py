@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from stream.connection_file import ConnectionFile
 from stream.errors import ConnectionFileError
 from stream.records import Connection, ConnectionId
 
@@ -25,7 +26,7 @@ class Binding:
     organization_id: str
 
     @classmethod
-    def of(cls, connection: Connection) -> Self:
+    def of(cls, connection: Connection | ConnectionFile) -> Self:
         return cls(connection.bamboohr.subdomain, connection.zoho.region, connection.zoho.organization_id)
 
     @property

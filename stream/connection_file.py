@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from stream.errors import ConnectionFileError
 from stream.records import BambooHrSettings, Connection, ConnectionId, Mapping, OAuthClient, ZohoSettings
 from stream.secret_source import Secret
+from stream.telemetry import Masked
 from stream.vault import Vault
 
 MAX_BYTES = 1024 * 1024
@@ -52,9 +53,32 @@ class Section(BaseModel):
 
 
 class OAuthSection(Section):
+    """A client, and how its refresh token is come by.
+
+    redirect_uri: as registered for the client; a person consents in a browser. code: of a Zoho self client, made in its
+    console minutes ago.
+    """
+
     client_id: Secret
     client_secret: Secret
-    refresh_token: Secret
+    refresh_token: Secret | None = None
+    redirect_uri: (
+        Annotated[
+            str,
+            _text(
+                r"(https://[^\s?#@]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)/oauth/(zoho|bamboohr)/callback",
+                "must be the public https address of your gateway and /oauth/zoho/callback or /oauth/bamboohr/callback",
+            ),
+        ]
+        | None
+    ) = None
+    code: Secret | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_tokens(self) -> Self:
+        if [self.refresh_token, self.redirect_uri, self.code].count(None) != 2:
+            raise PydanticCustomError("ways_to_tokens", "must hold one of refresh_token, redirect_uri and code")
+        return self
 
 
 class BambooHrSection(Section):
@@ -72,6 +96,8 @@ class BambooHrSection(Section):
     def _one_way_in(self) -> Self:
         if (self.api_key is None) == (self.oauth is None):
             raise PydanticCustomError("ways_in", "must hold either api_key or oauth")
+        if self.oauth is not None and self.oauth.code is not None:
+            raise PydanticCustomError("no_code", "takes no code: codes are made in the console of Zoho alone")
         return self
 
 
@@ -155,9 +181,21 @@ def _sentence(fault: ErrorDetails) -> str:
     return f"{place}: {told}"
 
 
+def with_refresh_token(file: ConnectionFile, api: Literal["bamboohr", "zoho"], token: Masked) -> ConnectionFile:
+    """The file as if it held the token that its code or consent brought."""
+    section: BambooHrSection | ZohoSection = getattr(file, api)
+    assert section.oauth is not None
+    oauth = section.oauth.model_copy(update={"refresh_token": token, "redirect_uri": None, "code": None})
+    return file.model_copy(update={api: section.model_copy(update={"oauth": oauth})})
+
+
 def seal(file: ConnectionFile, vault: Vault, now: datetime) -> Connection:
-    """The record of this connection, its secrets sealed. now: aware; when it was saved."""
+    """The record of this connection, its secrets sealed. now: aware; when it was saved.
+
+    Its refresh tokens are there: `with_refresh_token` comes first where they were not.
+    """
     oauth = file.zoho.oauth
+    assert oauth.refresh_token is not None
     return Connection(
         connection=file.id,
         mode=file.mode,
@@ -184,6 +222,7 @@ def _bamboohr(file: ConnectionFile, vault: Vault) -> BambooHrSettings:
         api_key = vault.seal(section.api_key, connection=id_, purpose="bamboohr.api_key")
         return BambooHrSettings(subdomain=section.subdomain, api_key=api_key)
     assert section.oauth is not None
+    assert section.oauth.refresh_token is not None
     client = OAuthClient(
         client_id=vault.seal(section.oauth.client_id, connection=id_, purpose="bamboohr.client_id"),
         client_secret=vault.seal(section.oauth.client_secret, connection=id_, purpose="bamboohr.client_secret"),

@@ -26,8 +26,11 @@ from stream.kafka.event_log import EventLog
 from stream.records import AnyRecord, BambooHrSettings, Connection, ConnectionId, Sealed, ZohoSettings
 from stream.settings import Settings
 from stream.topics import HR_EVENTS, MAX_RECORD_BYTES, Topic, partition_of
+from stream.vault import Vault
+from stream.vault.key_ring import new_ring
 
 KEY = "0123456789abcdef0123456789abcdef"
+VAULT = Vault(new_ring(), source="the test's keys")
 LOCKED = "locked"
 """Instead of a key: one that does not open."""
 EVENT = {"type": "employee.updated", "timestamp": "2026-03-04T09:15:00Z", "data": {"employeeId": "42"}}
@@ -123,7 +126,7 @@ async def gateway(data: Path, bootstrap: Bootstrap, *, ready: bool = True, **set
     """A gateway that serves until the end of the block. ready: wait for that first."""
     stop = asyncio.Event()
     running = asyncio.create_task(
-        serve(Settings(**{"data": data, "gateway_port": 0} | settings), bootstrap, open_key, stop)
+        serve(Settings(**{"data": data, "gateway_port": 0} | settings), bootstrap, open_key, VAULT, stop)
     )
     address = data / "gateway" / "address"
     await until(lambda: asyncio.sleep(0, address.exists() or running.done()))

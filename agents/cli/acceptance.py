@@ -17,7 +17,7 @@ import orjson
 from stream.bamboohr.signature import SIGNATURE, TIMESTAMP, sign
 from stream.clock import Clock
 from stream.errors import Retriable, SettingsError
-from stream.records import Connection
+from stream.records import Connection, ConnectionId
 from stream.telemetry import Masked
 
 DEADLINE_S = 30.0
@@ -28,8 +28,9 @@ Where = Callable[[], str | None]
 """Gives a process's `http://host:port`, asked each time since it may start only now."""
 
 
-async def refuse_other_vault(connection: Connection, worker: str | None) -> None:
-    """Raise SettingsError when the running worker could not open what was sealed: saved, it would end its service.
+async def refuse_other_vault(connection: ConnectionId, key: str, worker: str | None) -> None:
+    """Raise SettingsError when the running worker could not open what this vault key seals: saved, it would end its
+    service.
 
     A worker that does not answer now is asked for its service once the connection is saved.
     """
@@ -41,12 +42,12 @@ async def refuse_other_vault(connection: Connection, worker: str | None) -> None
             told = orjson.loads(await answer.read())
     except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError):
         return
-    key, held = connection.webhook_key.key, told.get("vault_keys") if isinstance(told, dict) else None
+    held = told.get("vault_keys") if isinstance(told, dict) else None
     if isinstance(held, list) and key not in held:
         raise SettingsError(
             f"Vault key {key} is not one that the worker at {worker} holds: point ROSTERBOOK_VAULT_KEY_FILE (or "
             "ROSTERBOOK_VAULT_KEYS) at the keys it was started with.",
-            connection=connection.connection,
+            connection=connection,
         )
 
 

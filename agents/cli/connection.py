@@ -37,21 +37,26 @@ def register(app: cyclopts.App) -> None:
     app.command(group)
 
 
-async def add(file: Path, /, *, json: bool = False) -> None:
+async def add(file: Path, /, *, consent: bool = False, json: bool = False) -> None:
     """Connect a company, or change its settings; returns once its webhooks are accepted and a worker serves it.
 
     Parameters
     ----------
     file
         The connection file (TOML).
+    consent
+        Use its code, or ask for consent, even where the connection holds a refresh token of this client.
     json
         Print JSON.
     """
     from agents.cli.acceptance import refuse_other_vault, wait_until_in_service
+    from agents.cli.consents import ConsentDesk
     from agents.cli.surroundings import bootstrap_servers, command_settings, gateway_url, worker_url
+    from stream.binding import Binding, refuse_conflicts
     from stream.clock import SystemClock
     from stream.connection_file import load_connection, seal
     from stream.kafka.event_log import EventLog
+    from stream.kafka.scan import LogScan
     from stream.vault import load_vault
 
     settings = command_settings()
@@ -59,13 +64,16 @@ async def add(file: Path, /, *, json: bool = False) -> None:
     bootstrap = bootstrap_servers(settings)
     clock = SystemClock()
     vault = load_vault(settings)
-    connection = seal(loaded, vault, clock.now())
-    await refuse_other_vault(connection, worker_url(settings))
     log = EventLog(bootstrap)
     await log.start()
     try:
         async with _connections(bootstrap) as view:
             known = _known(view)
+            await refuse_other_vault(loaded.id, vault.newest, worker_url(settings))
+            refuse_conflicts(loaded.id, Binding.of(loaded), known.values())
+            desk = ConsentDesk(settings, vault, LogScan(bootstrap), log.partition_of(loaded.id), clock)
+            loaded = await desk.completed(loaded, known.get(loaded.id), anew=consent)
+            connection = seal(loaded, vault, clock.now())
             await _save(connection, log, view, bootstrap)
     finally:
         await log.stop()

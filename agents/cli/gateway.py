@@ -39,6 +39,7 @@ async def gateway() -> None:
         settings,
         lambda: settings.kafka or running_broker(settings.data),
         open_key,
+        vault,
         stop,
         check=lambda records: refuse_other_keys(records, vault),
     )

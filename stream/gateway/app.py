@@ -15,8 +15,10 @@ from aiohttp import hdrs, web
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from stream.clock import Clock
+from stream.consent_state import Api
 from stream.gateway.answers import SERVER, json_response
 from stream.gateway.appends import Appends
+from stream.gateway.consent import ConsentPages
 from stream.gateway.health import Health
 from stream.gateway.keys import Keys, OpenKey
 from stream.gateway.webhook import Webhooks
@@ -25,11 +27,15 @@ from stream.kafka.view import CompactedView
 from stream.records import ConnectionId
 from stream.settings import Settings
 from stream.telemetry import REGISTRY, log
+from stream.vault.vault import Vault
 
 logger = log("gateway")
 
 DELIVERIES = "/webhooks/bamboohr"
 """A delivery is a POST to the address of its connection, one step below."""
+
+CALLBACKS: dict[str, Api] = {"/oauth/bamboohr/callback": "bamboohr", "/oauth/zoho/callback": "zoho"}
+"""Where browsers come back to after a consent."""
 
 Page = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -38,12 +44,19 @@ class Gateway:
     """Wires the addresses. log, connections: started and stopped by the caller; until they are, deliveries get 503."""
 
     def __init__(
-        self, settings: Settings, log: EventLog, connections: CompactedView, open_key: OpenKey, clock: Clock
+        self,
+        settings: Settings,
+        log: EventLog,
+        connections: CompactedView,
+        open_key: OpenKey,
+        vault: Vault,
+        clock: Clock,
     ) -> None:
         self.appends = Appends(clock)
         max_age = timedelta(seconds=settings.webhook_max_age)
         self._webhooks = Webhooks(log, connections, Keys(open_key), self.appends, clock, max_age)
         health = Health(log, connections, self.appends, settings.min_insync)
+        self._consents = ConsentPages(log, vault, clock)
         self._pages: dict[str, Page] = {"/healthz": health.alive, "/readyz": health.ready, "/metrics": _metrics}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -55,6 +68,10 @@ class Gateway:
                 if request.method == hdrs.METH_POST:
                     return await self._webhooks.receive(ConnectionId(name), request)
                 return _not_allowed("POST")
+            if (api := CALLBACKS.get(path)) is not None:
+                if request.method == hdrs.METH_GET:
+                    return await self._consents.come_back(api, request)
+                return _not_allowed("GET")
             if (page := self._pages.get(path)) is not None:
                 if request.method in (hdrs.METH_GET, hdrs.METH_HEAD):
                     return await page(request)

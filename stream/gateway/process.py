@@ -27,6 +27,7 @@ from stream.records import AnyRecord
 from stream.settings import Settings
 from stream.telemetry import log
 from stream.topics import CONNECTIONS
+from stream.vault.vault import Vault
 
 logger = log("gateway")
 
@@ -42,6 +43,7 @@ async def serve(
     settings: Settings,
     bootstrap: Bootstrap,
     open_key: OpenKey,
+    vault: Vault,
     stop: asyncio.Event,
     clock: Clock | None = None,
     *,
@@ -55,7 +57,7 @@ async def serve(
     clock = clock or SystemClock()
     event_log = EventLog(bootstrap)
     connections = CompactedView(bootstrap, CONNECTIONS)
-    gateway = Gateway(settings, event_log, connections, open_key, clock)
+    gateway = Gateway(settings, event_log, connections, open_key, vault, clock)
     uplink = Uplink(event_log, gateway.appends, clock, settings.min_insync)
     async with _followed(connections), _connected(event_log, uplink) as running, _bound(settings, gateway):
         stopping, checking = asyncio.create_task(stop.wait()), asyncio.create_task(_checked(connections, check))

@@ -30,10 +30,14 @@ Purpose = Literal[
     "bamboohr.client_secret",
     "bamboohr.refresh_token",
     "bamboohr.access_token",
+    "bamboohr.consent_state",
+    "bamboohr.consent_answer",
     "zoho.client_id",
     "zoho.client_secret",
     "zoho.refresh_token",
     "zoho.access_token",
+    "zoho.consent_state",
+    "zoho.consent_answer",
 ]
 """Where a secret belongs. A name never changes its meaning: it is part of what is sealed."""
 

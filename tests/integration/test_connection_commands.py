@@ -11,7 +11,9 @@ import pytest
 from aiohttp import web
 from aiokafka import AIOKafkaConsumer
 
+from stream.clock import SystemClock
 from stream.kafka.embedded import EmbeddedKafka
+from stream.sandbox.zoho import ZohoSandbox
 from stream.settings import Settings
 from stream.topics import COMMANDS, CONNECTIONS, Topic
 from stream.vault import load_vault
@@ -30,6 +32,8 @@ region = "eu"
 organization_id = "{organization}"
 oauth = {{ client_id = "1000.CLIENT", client_secret = "c11e47-secret", refresh_token = {{ file = "refresh.token" }} }}
 """
+OAUTH = '{ client_id = "bamboo-id", client_secret = "bamboo-secret", refresh_token = "bamboo-token" }'
+OF_ZOHO = 'client_id = "{known.client_id}", client_secret = "{known.client_secret}"'
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +51,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             runner.run(broker.stop())
 
 
-async def rosterbook(*arguments: str | Path, data: Path) -> tuple[int, str, str]:
+async def rosterbook(*arguments: str | Path, data: Path, **more: str) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
-    variables = {"ROSTERBOOK_DATA": str(data), "ROSTERBOOK_PARTITIONS": "3", "ACME_BAMBOO_KEY": SECRETS[0]}
+    variables = {"ROSTERBOOK_DATA": str(data), "ROSTERBOOK_PARTITIONS": "3", "ACME_BAMBOO_KEY": SECRETS[0], **more}
     ended = await processes.rosterbook(*arguments, **variables)
     return ended.code, ended.out, ended.err
 
@@ -163,3 +167,38 @@ async def test_a_company_is_connected_changed_listed_and_shown_without_its_secre
     assert len(records) == 3
     seen = [*said, *(record.decode() for record in records), (data / "logs" / "commands.log").read_text()]
     assert not [secret for secret in SECRETS for text in seen if secret in text]
+
+
+async def test_a_code_of_a_self_client_is_changed_for_tokens_that_nobody_sees(
+    data: Path, services: list[str], tmp_path: Path
+) -> None:
+    zoho = ZohoSandbox(clock=SystemClock())
+    await zoho.start()
+    try:
+        known, urls = zoho.credentials, {"ROSTERBOOK_ZOHO_ACCOUNTS_URL": zoho.accounts_url}
+        secret = zoho.tokens.authorize(("ZohoBooks.contacts.READ",), "", offline=True, consent=True)
+        file = connection_file(tmp_path, "umbra", "77")
+        file.write_text(
+            file.read_text()
+            .replace('api_key = { env = "ACME_BAMBOO_KEY" }', f"oauth = {OAUTH}")
+            .replace('client_id = "1000.CLIENT", client_secret = "c11e47-secret"', OF_ZOHO.format(known=known))
+            .replace('refresh_token = { file = "refresh.token" }', f'code = "{secret}"')
+        )
+        assert (await rosterbook("topics", "apply", data=data))[0] == 0
+        code, out, err = await rosterbook("connection", "add", file, data=data, **urls)
+        assert (code, err) == (0, "")
+        assert zoho.calls.count("oauth.token") == 1
+        code, out, err = await rosterbook("connection", "add", file, "--consent", data=data, **urls)
+        assert (code, out) == (1, "")
+        assert "Zoho does not accept the code, which works once" in err
+        assert zoho.calls.count("oauth.token") == 2
+    finally:
+        await zoho.stop()
+    code, out, err = await rosterbook("connection", "show", "umbra", "--json", data=data)
+    shown = json.loads(out)
+    assert shown["bamboohr"] == {
+        "subdomain": "umbra",
+        "oauth": dict.fromkeys(("client_id", "client_secret", "refresh_token"), "***"),
+    }
+    assert shown["zoho"]["refresh_token"] == "***"
+    assert not any(text in out for text in ("bamboo-token", known.client_secret))

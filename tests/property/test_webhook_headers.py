@@ -21,7 +21,7 @@ from stream.records import AnyRecord, DeadLetter, HrEvent
 from stream.settings import Settings
 from stream.topics import TOPIC_OF
 from tests.fake_clock import START, FakeClock
-from tests.gateway_client import BODY, KEY, connection, open_key
+from tests.gateway_client import BODY, KEY, VAULT, connection, open_key
 
 SECRET = b"zq7!ada-moreno"
 NOW = str(int(START.timestamp()))
@@ -58,7 +58,7 @@ class Served:
     def __init__(self, runner: asyncio.Runner) -> None:
         self.memory = Memory()
         self._runner = runner
-        gateway = Gateway(Settings(), cast(Any, self.memory), cast(Any, self.memory), open_key, FakeClock())
+        gateway = Gateway(Settings(), cast(Any, self.memory), cast(Any, self.memory), open_key, VAULT, FakeClock())
         self.memory.loaded.set()
         self.server = web.ServerRunner(web.Server(gateway.handle, access_log=None, auto_decompress=False))
 

@@ -254,3 +254,26 @@ def test_an_organization_belongs_to_one_connection(acme: Connection) -> None:
 
 def test_an_empty_name_of_a_field_is_refused(folder: Path) -> None:
     assert "mapping.state_field: is empty" in refusal(folder, FILE + 'state_field = ""')
+
+
+@pytest.mark.parametrize(
+    ("instead", "fault"),
+    [
+        ("", "zoho.oauth: must hold one of refresh_token, redirect_uri and code"),
+        ('code = "c", refresh_token = "r"', "zoho.oauth: must hold one of refresh_token, redirect_uri and code"),
+        ('redirect_uri = "http://evil.test/oauth/zoho/callback"', "zoho.oauth.redirect_uri: must be the public https"),
+        (
+            'redirect_uri = "https://a@evil.test/oauth/zoho/callback"',
+            "zoho.oauth.redirect_uri: must be the public https",
+        ),
+        ('redirect_uri = "https://rosterbook.example/"', "zoho.oauth.redirect_uri: must be the public https"),
+    ],
+)
+def test_a_client_has_one_way_to_its_tokens(folder: Path, instead: str, fault: str) -> None:
+    held = 'refresh_token = { file = "refresh.token" }'
+    assert fault in refusal(folder, FILE.replace(held, instead).replace(",  }", " }"))
+
+
+def test_a_code_is_for_zoho_alone(folder: Path) -> None:
+    text = FILE.replace('api_key   = { env = "ACME_BAMBOO_KEY" }', OAUTH.replace("refresh_token", "code"))
+    assert "bamboohr: takes no code" in refusal(folder, text)
