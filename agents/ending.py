@@ -54,8 +54,8 @@ def sentence(error: BaseException, data: Path) -> str:
             return one.message
         if isinstance(one, ConsistencyError):
             return (
-                f"The tables in {data / 'worker'} are ahead of their changelogs, which have lost records or were made "
-                "again: nothing is folded until the changelogs are restored from a copy of the cluster."
+                f"The tables in {data / 'worker'} are ahead of their changelogs, which have lost records: end every "
+                "worker and fold the log anew with `rosterbook tables rebuild`."
             )
         text = str(one)
         if getattr(one, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(sign in text for sign in FULL):

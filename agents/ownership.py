@@ -9,14 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from agents.partition import INPUTS, Partition
+from agents.origins import see_origins
+from agents.partition import Partition
 from agents.results import Log, Results
 from stream.codec import decode
 from stream.errors import ActionNeeded, RecordRefused
 from stream.kafka.reader import Extent
 from stream.records import ContactUpsert, DeadLetter
 from stream.telemetry import log
-from stream.topics import APP, CONTACT_UPSERTS, DEAD_LETTERS, TOPICS
+from stream.topics import APP, CONTACT_UPSERTS, DEAD_LETTERS, INPUTS, TOPICS
 
 logger = log("folding")
 
@@ -92,8 +93,12 @@ class Ownership:
         )
         tables = self._results.tables.values()
         positions = {(t.changelog, p.number): await t.open(p.number) for t in tables for p in opened}
+        lives = {topic.name: self._log.topic_id(topic.name) for topic in INPUTS}
         for partition in opened:
+            inputs = [extents[topic.name, partition.number] for topic in INPUTS]
+            folded = any(extent.next_read > extent.beginning for extent in inputs)
             self._learn(partition, extents, tails)
+            await see_origins(self._results.tables, partition.number, lives, folded=folded)
         # Even where an intent says that more is done: what is passed over then is acked too, and without its acks there
         # would be a gap before all later ones, behind which Faust commits nothing any more.
         committed = {(topic, p.number): offset for p in opened for topic, offset in p.next.items()}
@@ -175,14 +180,14 @@ def _refuse_gap(topic: str, number: int, extent: Extent) -> None:
     if committed > extent.end:
         raise ActionNeeded(
             f"Topic {topic}, partition {number}, ends at {extent.end} and was folded up to {committed}: it was made "
-            "again or has lost records. End every worker and restore it from a copy of the cluster.",
+            "again or has lost records. End every worker, then restore it from a copy of the cluster, or go on with "
+            "what it holds now: `rosterbook tables rebuild`.",
             topic=topic,
             partition=number,
         )
     raise ActionNeeded(
         f"Records {committed} to {extent.beginning - 1} of {topic}, partition {number}, were deleted before they were "
-        "folded. End every worker and restore them, or go on without them: kafka-consumer-groups.sh --group "
-        f"{APP} --topic {topic}:{number} --reset-offsets --to-earliest --execute.",
+        "folded: end every worker, then restore them, or go on without them: `rosterbook tables rebuild`.",
         topic=topic,
         partition=number,
     )

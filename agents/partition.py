@@ -7,10 +7,6 @@ from __future__ import annotations
 
 import asyncio
 
-from stream.topics import COMMANDS, CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS, OUTCOMES
-
-INPUTS = (HR_EVENTS, EMPLOYEES, CONTACT_UPSERTS, OUTCOMES, COMMANDS)
-
 
 class Partition:
     """next: topic -> the offset that is folded next. ends: topic -> its end at assignment.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import aiohttp
@@ -19,10 +20,10 @@ from agents.heartbeat import watch_heartbeats
 from agents.lane_making import LaneMaker
 from agents.lanes import Lanes
 from agents.operate import operate
-from agents.partition import INPUTS
 from agents.roster import roster
 from agents.settle import settle
 from agents.sink import sink
+from agents.stores import keep_stores_of
 from agents.tables import Rows
 from stream.clock import Clock
 from stream.core.rows import Address, Company, ContactState, Person, Row
@@ -33,7 +34,7 @@ from stream.kafka.reader import LogReader
 from stream.kafka.view import CompactedView
 from stream.records import Connection, ConnectionId, Mapping
 from stream.settings import Settings
-from stream.topics import APP, CONNECTIONS, TOKENS
+from stream.topics import APP, CONNECTIONS, INPUTS, TABLES, TOKENS, changelog_of
 from stream.vault.vault import Vault
 
 R = TypeVar("R", bound=Row)
@@ -70,6 +71,7 @@ async def wire(
     """Make all parts. stack: ends what must be ended. failed: told of what a worker must not survive."""
     reader = LogReader(bootstrap)
     app = faust_app(settings, bootstrap, log.partitions, reader)
+    keep_stores_of({name: log.topic_id(name) for name in map(changelog_of, TABLES)}, Path(app.conf.tabledir))
     folding = Folding(log, FaustGroup(app), reader, Echo(bootstrap), clock, failed)
 
     def table(name: str, model: type[R]) -> Rows[R]:

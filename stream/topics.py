@@ -89,6 +89,8 @@ TOPICS = (
     TOKENS,
     REFERENCE,
 )
+INPUTS = (HR_EVENTS, EMPLOYEES, CONTACT_UPSERTS, OUTCOMES, COMMANDS)
+"""What the agents fold into the tables."""
 TABLES = ("people", "roster", "contacts", "companies")
 """The Faust tables; each has a compacted changelog topic with the same partitions as the topics above."""
 

@@ -125,7 +125,8 @@ class Lookout:
 def recreated(topic: str) -> ActionNeeded:
     return ActionNeeded(
         f"Topic {topic} was deleted and made again, so that the tables speak of records that are no more: end every "
-        "worker and restore the topic from a copy of the cluster.",
+        "worker, then restore the topic from a copy of the cluster, or go on with what it holds now: `rosterbook "
+        "tables rebuild`.",
         topic=topic,
     )
 

@@ -11,13 +11,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
-from agents.partition import INPUTS
 from stream.codec import decode
 from stream.errors import LogUnavailable, RecordRefused
 from stream.kafka.admin import admin
 from stream.records import AnyRecord
 from stream.topics import (
     APP,
+    INPUTS,
     MAX_RECORD_BYTES,
     TABLES,
     Topic,

@@ -22,7 +22,6 @@ import agents.app
 from agents.app import Worker
 from agents.folding import Folding
 from agents.lanes import Lanes
-from agents.partition import INPUTS
 from stream.codec import decode
 from stream.kafka.admin import admin, apply
 from stream.kafka.embedded import EmbeddedKafka
@@ -30,7 +29,7 @@ from stream.kafka.event_log import EventLog
 from stream.kafka.reader import LogReader
 from stream.records import AnyRecord
 from stream.settings import Settings
-from stream.topics import APP, TABLES, TOPICS, Topic, changelog_of
+from stream.topics import APP, INPUTS, TABLES, TOPICS, Topic, changelog_of
 from stream.vault.keyfile import load_vault
 from tests.e2e.waiting import until
 

@@ -9,7 +9,8 @@ from aiokafka.admin import NewPartitions, RecordsToDelete
 
 from stream.errors import ActionNeeded
 from stream.kafka.admin import admin
-from stream.topics import HR_EVENTS, REFERENCE, partition_of
+from stream.topics import HR_EVENTS, REFERENCE, changelog_of, partition_of
+from tests.e2e.waiting import until
 from tests.integration.harness import PARTITIONS, Desk, commit, committed, desk, event_log, recreate
 from tests.integration.inputs import ACME, OTHER, heard
 
@@ -49,6 +50,35 @@ async def test_a_log_that_ends_before_what_was_folded_stops_the_worker(bootstrap
     error = await one.ended()
     assert isinstance(error, ActionNeeded)
     assert "was folded up to 5" in error.message
+
+
+async def test_a_topic_that_was_made_again_since_it_was_folded_stops_the_worker(bootstrap: str, tmp_path: Path) -> None:
+    """Kafka forgets with a topic what was committed of it, and the new one may well be longer."""
+    await told(bootstrap, "1")
+    async with desk(bootstrap, tmp_path / "first") as one:
+        await until("all is committed", one.all_committed, 20)
+    await recreate(bootstrap, [HR_EVENTS.name])
+    await told(bootstrap, "2", "3")
+    for data in ("first", "lost"):  # the changelogs know it too
+        another = Desk(bootstrap, tmp_path / data)
+        await another.start()
+        error = await another.ended()
+        assert isinstance(error, ActionNeeded)
+        assert f"Topic {HR_EVENTS.name} was deleted and made again" in error.message
+        assert "`rosterbook tables rebuild`" in error.message
+    assert await committed(bootstrap, HR_EVENTS, HERE) is None
+
+
+async def test_a_changelog_that_was_made_again_stops_the_worker(bootstrap: str, tmp_path: Path) -> None:
+    await told(bootstrap, "1")
+    async with desk(bootstrap, tmp_path) as one:
+        await until("all is committed", one.all_committed, 20)
+    await recreate(bootstrap, [changelog_of("people")])
+    another = Desk(bootstrap, tmp_path)
+    await another.start()
+    error = await another.ended()
+    assert isinstance(error, ActionNeeded)
+    assert error.message.startswith(f"Table people lacks what was folded into its partition {HERE}")
 
 
 async def test_a_topic_that_is_made_again_under_a_running_worker_ends_it(bootstrap: str, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from agents.folding import Folding
-from agents.partition import INPUTS
 from stream.kafka.event_log import EventLog
 from stream.records import ContactUpsert, DeadLetter
 from stream.tether import tethered
@@ -24,6 +23,7 @@ from stream.topics import (
     DEAD_LETTERS,
     EMPLOYEES,
     HR_EVENTS,
+    INPUTS,
     OUTCOMES,
     TABLES,
     Topic,

@@ -13,12 +13,11 @@ from typing import Any, NoReturn
 import aiohttp
 import orjson
 
-from agents.partition import INPUTS
 from stream.codec import decode
 from stream.errors import RecordRefused
 from stream.records import ContactUpsert
 from stream.settings import Settings
-from stream.topics import CONNECTIONS, CONTACT_UPSERTS, TABLES, TOKENS, changelog_of
+from stream.topics import CONNECTIONS, CONTACT_UPSERTS, INPUTS, TABLES, TOKENS, changelog_of
 from stream.vault.vault import Vault
 from tests.simulation.broker import Broker, Coordinator, Entry
 from tests.simulation.edges import Disk, Life

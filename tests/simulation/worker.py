@@ -15,7 +15,6 @@ from agents.folding import Folding
 from agents.lane_making import LaneMaker
 from agents.lanes import Lanes
 from agents.operate import operate
-from agents.partition import INPUTS
 from agents.roster import roster
 from agents.settle import settle
 from agents.sink import sink
@@ -25,7 +24,7 @@ from stream.quota import QuotaLedger
 from stream.records import Connection, ConnectionId
 from stream.records import Mapping as FieldMapping
 from stream.settings import Settings
-from stream.topics import CONNECTIONS, TABLES, TOKENS, Topic
+from stream.topics import CONNECTIONS, INPUTS, TABLES, TOKENS, Topic
 from stream.vault.vault import Vault
 from tests.simulation.broker import Broker, Coordinator, Entry, Place
 from tests.simulation.edges import Disk, Life, MemoryEcho, MemoryLog, MemoryReader, MemoryStore, MemoryView

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 
-from agents.partition import INPUTS
-from stream.topics import TABLES, TOPICS, changelog_of
+from stream.topics import INPUTS, TABLES, TOPICS, changelog_of
 from tests.chaos.faults.fault import Fault
 from tests.chaos.world import World
 

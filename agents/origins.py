@@ -1,0 +1,54 @@
+"""Of which lives of the topics a partition's tables are: a row in each of them, and so in each changelog, says it.
+
+Positions mean nothing in another life of a topic, and a changelog that was made again holds rows of nothing. So tables
+that were folded from topics which are no more, or that lack what was folded, are not gone on with: the worker ends and
+says what to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from agents.tables import Rows
+from stream.core.rows import Row
+from stream.errors import ActionNeeded
+from stream.kafka.lookout import recreated
+
+ORIGINS = "\x00origins"
+"""Key of the row; no connection id begins with it."""
+
+
+class Origins(Row):
+    """topics: input topic -> id of the life from which the rows beside this one were folded."""
+
+    topics: dict[str, str]
+
+
+async def see_origins(
+    tables: Mapping[str, Rows[Any]], partition: int, topics: Mapping[str, str], *, folded: bool
+) -> None:
+    """Make sure that the rows are of these lives of the inputs (topic -> id), and note it where there are no rows yet.
+
+    folded: whether anything of the partition was folded before. Raises ActionNeeded.
+    """
+    new = []
+    for table in tables.values():
+        if (found := table.raw(partition, ORIGINS)) is None:
+            new.append(table)
+            continue
+        known = Origins.model_validate_json(found).topics
+        if another := [topic for topic, topic_id in topics.items() if known.get(topic) != topic_id]:
+            raise recreated(another[0])
+    if new and folded:
+        raise ActionNeeded(
+            f"Table {new[0].name} lacks what was folded into its partition {partition}, since {new[0].changelog} was "
+            "made again or has lost records: end every worker and fold the log anew with `rosterbook tables rebuild`.",
+            topic=new[0].changelog,
+            partition=partition,
+        )
+    row = orjson.dumps(Origins(topics=dict(topics)).model_dump(mode="json"))
+    await asyncio.gather(*(table.write(partition, {ORIGINS: row}) for table in new))

@@ -1,0 +1,56 @@
+"""Tables are gone on with only beside the topics that they were folded from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents.origins import see_origins
+from agents.recovery import Recovered
+from agents.stores import keep_stores_of
+from agents.tables import Rows
+from stream.core.rows import Person
+from stream.errors import ActionNeeded
+from tests.unit.test_tables import HERE, MemoryChangelog, MemoryStore, opened
+
+INPUTS = {"rosterbook.hr-events": "its first life", "rosterbook.employees": "another id"}
+
+
+async def table(store: MemoryStore) -> dict[str, Rows[Person]]:
+    return {"people": await opened(MemoryChangelog(), store)}
+
+
+async def test_tables_of_a_topic_that_was_made_again_are_refused() -> None:
+    store = MemoryStore(Recovered(0))
+    await see_origins(await table(store), HERE, INPUTS, folded=False)
+    await see_origins(await table(store), HERE, INPUTS, folded=True)
+    now = {**INPUTS, "rosterbook.employees": "its second life"}
+    with pytest.raises(ActionNeeded, match=r"Topic rosterbook\.employees was deleted and made again"):
+        await see_origins(await table(store), HERE, now, folded=True)
+    with pytest.raises(ActionNeeded, match="`rosterbook tables rebuild`"):
+        await see_origins(await table(store), HERE, now, folded=False)
+
+
+async def test_a_table_that_lacks_what_was_folded_is_refused() -> None:
+    with pytest.raises(ActionNeeded, match=r"Table people lacks what was folded .* `rosterbook tables rebuild`"):
+        await see_origins(await table(MemoryStore(Recovered(0))), HERE, INPUTS, folded=True)
+
+
+def test_stores_are_kept_for_their_changelogs_and_emptied_for_others(tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    keep_stores_of({"a": "1", "b": "2"}, folder)
+    store = folder / "a-0.db"
+    store.touch()
+    keep_stores_of({"b": "2", "a": "1"}, folder)
+    assert store.exists()
+    keep_stores_of({"a": "1", "b": "3"}, folder)
+    assert not store.exists()
+
+
+def test_stores_that_nothing_is_known_of_are_emptied(tmp_path: Path) -> None:
+    keep_stores_of({"a": "1"}, tmp_path)
+    (tmp_path / "a-0.db").touch()
+    (tmp_path / "changelogs.json").write_bytes(b'{"a": ')
+    keep_stores_of({"a": "1"}, tmp_path)
+    assert not (tmp_path / "a-0.db").exists()
