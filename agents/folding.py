@@ -51,6 +51,10 @@ class Step:
         """`get` as a function, with an empty row where there is none: for folds that choose what to read."""
         return lambda key: self.get(table, key) or empty()
 
+    def is_of_this_life(self, cause: LogPosition) -> bool:
+        """Whether it is a position in the present life of an input: one of another life is not comparable with any."""
+        return self._results.lives.get(cause.topic) == cause.topic_id
+
     async def write(self, table: Rows[R], rows: Mapping[Any, R]) -> None:
         """Write rows that do not depend on each other: each is a fold of its own. Equal rows are written too."""
         await self._results.write(self._partition, table, self._encoded(table, rows))
@@ -80,7 +84,7 @@ class Folding:
         self._log = log
         self._clock = clock
         self.results = Results(log)
-        self.owned = Ownership(log, self.results, group, reader, echo, failed)
+        self.owned = Ownership(self.results, group, reader, echo, failed)
 
     def table(self, name: str, model: type[R], store: Store) -> Rows[R]:
         return self.results.table(name, model, store)

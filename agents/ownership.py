@@ -11,7 +11,7 @@ from typing import Protocol
 
 from agents.origins import see_origins
 from agents.partition import Partition
-from agents.results import Log, Results
+from agents.results import Results
 from stream.codec import decode
 from stream.errors import ActionNeeded, RecordRefused
 from stream.kafka.reader import Extent
@@ -66,7 +66,6 @@ class Ownership:
 
     def __init__(
         self,
-        log: Log,
         results: Results,
         group: Group,
         reader: Reader,
@@ -74,7 +73,6 @@ class Ownership:
         failed: Callable[[BaseException], None],
     ) -> None:
         """failed: told of what a worker must not survive outside its agents."""
-        self._log = log
         self._results = results
         self._group = group
         self._reader = reader
@@ -93,12 +91,11 @@ class Ownership:
         )
         tables = self._results.tables.values()
         positions = {(t.changelog, p.number): await t.open(p.number) for t in tables for p in opened}
-        lives = {topic.name: self._log.topic_id(topic.name) for topic in INPUTS}
         for partition in opened:
             inputs = [extents[topic.name, partition.number] for topic in INPUTS]
             folded = any(extent.next_read > extent.beginning for extent in inputs)
             self._learn(partition, extents, tails)
-            await see_origins(self._results.tables, partition.number, lives, folded=folded)
+            await see_origins(self._results.tables, partition.number, self._results.lives, folded=folded)
         # Even where an intent says that more is done: what is passed over then is acked too, and without its acks there
         # would be a gap before all later ones, behind which Faust commits nothing any more.
         committed = {(topic, p.number): offset for p in opened for topic, offset in p.next.items()}
@@ -156,7 +153,7 @@ class Ownership:
                     continue
                 match record:
                     case ContactUpsert(cause=cause) | DeadLetter(origin=cause):
-                        if cause is not None and cause.topic_id == self._log.topic_id(cause.topic):
+                        if cause is not None and self._results.lives.get(cause.topic) == cause.topic_id:
                             partition.follows(topic.name, cause.topic, cause.offset)
 
     async def _heard(self, changelog: str, number: int, offset: int, key: bytes) -> None:

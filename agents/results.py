@@ -18,7 +18,7 @@ from stream.codec import canonical, decode
 from stream.core.rows import Row
 from stream.records import AnyRecord, LogPosition
 from stream.telemetry import log
-from stream.topics import TOPIC_OF, TOPICS
+from stream.topics import INPUTS, TOPIC_OF, TOPICS
 
 logger = log("folding")
 
@@ -53,6 +53,8 @@ class Results:
 
     def __init__(self, log: Log) -> None:
         self._log = log
+        self.lives = {topic.name: log.topic_id(topic.name) for topic in INPUTS}
+        """Input -> the id of its present life."""
         self.tables: dict[str, Rows[Any]] = {}
         self.row_written: Callable[[int, str, str], None] = lambda partition, table, key: None
         """Told of each row that was written: partition, table, key."""
@@ -87,8 +89,7 @@ class Results:
             return
         intent = Intent.model_validate_json(kept)
         cause = intent.position
-        same_life = cause.topic_id == self._log.topic_id(cause.topic)
-        if not same_life or cause.offset < partition.next[cause.topic]:
+        if self.lives.get(cause.topic) != cause.topic_id or cause.offset < partition.next[cause.topic]:
             return
         logger.info("folding.intent_found", **cause.model_dump())
         rows: dict[str, dict[str, bytes]] = {}

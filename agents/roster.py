@@ -36,7 +36,7 @@ def roster(
         async for step in folding.steps(stream, EMPLOYEES):
             snapshot = cast(EmployeeSnapshot, step.record)
             result = core.fold(
-                snapshot,
+                snapshot if step.is_of_this_life(snapshot.cause) else core.of_earlier_life(snapshot),
                 step.position,
                 mapping_of(snapshot.connection),
                 step.reader(people, Person),

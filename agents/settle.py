@@ -43,6 +43,8 @@ def settle(
         async for step in folding.steps(stream, OUTCOMES):
             match step.record:
                 case SyncOutcome() as outcome:
+                    if not all(map(step.is_of_this_life, folds.wish_of(outcome))):
+                        continue  # it settles offsets of readings that are no more
                     # In a rebuild an outcome may be folded before the wish that it answers.
                     state = step.get(contacts, outcome.contact_key) or ContactState(
                         employee=outcome.employee, desired=NOT_WISHED_YET

@@ -22,5 +22,7 @@ def sink(app: faust.App, folding: Folding, topic: TopicT, contacts: Rows[Contact
     async def note_wanted_contacts(stream: StreamT[bytes]) -> None:
         async for step in folding.steps(stream, CONTACT_UPSERTS):
             upsert = cast(ContactUpsert, step.record)
+            if not step.is_of_this_life(upsert.cause):
+                continue  # the reading is no more: the person's next one wishes anew
             state = step.get(contacts, upsert.contact_key)
             await step.write(contacts, {upsert.contact_key: folds.wish(state, upsert, step.position)})

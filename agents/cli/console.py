@@ -50,6 +50,13 @@ def emit(event: Mapping[str, object], text: str, *, json: bool) -> None:
     sys.stdout.flush()
 
 
+def agreed(what: str) -> bool:
+    """Ask on the terminal whether to go on with `what`, a sentence."""
+    sys.stderr.write(f"{what} Go on? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def print_error(sentence: str) -> None:
     """An error as one line on standard error, red on a terminal."""
     line = " ".join(sentence.split())

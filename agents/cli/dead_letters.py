@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import cyclopts
 from cyclopts import Parameter
 
-from agents.cli.console import print_error, print_json, print_table, say
+from agents.cli.console import agreed, print_error, print_json, print_table, say
 from agents.cli.letter_choice import Filter, named
 from agents.cli.letter_forms import COLUMNS, details, report, row, settled_before, summary
 from stream.errors import UsageError
@@ -174,7 +174,8 @@ async def _do(
     scan = LogScan(bootstrap)
     found = await _read(scan)
     chosen = (named(ids, found) if ids else [letter for letter in found if wanted.has(letter)])[: manner.limit]
-    if not manner.dry_run and not manner.yes and len(chosen) > 1 and not _agreed(done, len(chosen)):
+    asks = not manner.dry_run and not manner.yes and len(chosen) > 1 and sys.stdin.isatty()
+    if asks and not agreed(f"{len(chosen)} letters are to be {done}."):
         print_error("Nothing was done.")
         return 1
     ready = [letter for letter in chosen if letter.state == "open" or manner.again]
@@ -216,15 +217,6 @@ async def _read(scan: LogScan) -> list[Letter]:
     if found.unreadable:
         print_error(f"{found.unreadable} records of the dead letters' topic cannot be read: they are left out.")
     return found.letters
-
-
-def _agreed(done: str, count: int) -> bool:
-    """Asks on a terminal; nobody is there to be asked otherwise."""
-    if not sys.stdin.isatty():
-        return True
-    sys.stderr.write(f"{count} letters are to be {done}. Go on? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stream.core.debt import NOTHING, Debt
 from stream.core.rows import Asked, Attempt, Company, ContactState, Person, Suspension
 from stream.records import Command, CommandOutcome, ContactUpsert, HrEvent, LaneOutcome, LogPosition, SyncOutcome
+from stream.topics import EMPLOYEES
 
 
 def hear(person: Person, event: HrEvent, position: LogPosition) -> Person:
@@ -79,6 +80,11 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
             "folded": state.folded_with(position),
         }
     )
+
+
+def wish_of(outcome: SyncOutcome) -> tuple[LogPosition, ...]:
+    """The reading from which the outcome's wish followed: what it settles is offsets of its topic."""
+    return tuple(cause for cause in outcome.chain if cause.topic == EMPLOYEES.name)
 
 
 def note(company: Company, outcome: LaneOutcome, position: LogPosition) -> Company:

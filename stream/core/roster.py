@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from stream.core.claim import brought
 from stream.core.contact import email_key
+from stream.core.debt import NOTHING
 from stream.core.mapping import filled, with_activity
 from stream.core.rows import Address, Claim, Person, Standing
 from stream.records import (
@@ -47,11 +48,11 @@ def fold(
 ) -> RosterFold:
     """Fold one snapshot. Reads nothing but the snapshot and the rows that `person_of` and `address_of` hand out.
 
-    A snapshot whose `through` is not after what is settled is an older reading and changes nothing, unless it is the
-    very one that was applied last, which gives the same result again.
+    A snapshot that is an older reading changes nothing, unless it is the very one that was applied last, which gives
+    the same result again.
     """
     person = person_of(snapshot.employee)
-    if snapshot.through <= person.debt.settled and person.snapshot != position.offset:
+    if _is_older(snapshot, position, person) and person.snapshot != position.offset:
         return RosterFold({snapshot.employee: person.model_copy(update={"folded": person.folded_with(position)})})
     if snapshot.state == "unreadable":
         parked = person.debt.park(snapshot.through, snapshot.reason or "unreadable")
@@ -59,6 +60,18 @@ def fold(
             {snapshot.employee: person.model_copy(update={"debt": parked, "folded": person.folded_with(position)})}
         )
     return _Folding(snapshot, position, mapping, person_of, address_of).result()
+
+
+def of_earlier_life(snapshot: EmployeeSnapshot) -> EmployeeSnapshot:
+    """A reading that answers events of an earlier life of their topic: it is what is known, and settles nothing now."""
+    return snapshot.model_copy(update={"through": NOTHING})
+
+
+def _is_older(snapshot: EmployeeSnapshot, position: LogPosition, person: Person) -> bool:
+    """Not after what is settled. Readings of earlier lives lie in the order in which they were made."""
+    if snapshot.through == person.debt.settled == NOTHING:
+        return position.offset < person.snapshot
+    return snapshot.through <= person.debt.settled
 
 
 class _Folding:

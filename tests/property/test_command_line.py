@@ -17,7 +17,21 @@ from agents.cli import GROUPS, build, run
 
 RUN_ON = ("demo", "up", "kafka", "gateway", "worker", "sandbox")
 """Commands that run until somebody stops them: their arguments are read as they are, and then they return at once."""
-VERBS = ["list", "show", "add", "redrive", "drop", "apply", "check", "bamboohr", "zoho", "--help", "-h", "--version"]
+VERBS = [
+    "rebuild",
+    "list",
+    "show",
+    "add",
+    "redrive",
+    "drop",
+    "apply",
+    "check",
+    "bamboohr",
+    "zoho",
+    "--help",
+    "-h",
+    "--version",
+]
 OPTIONS = ["--json", "--limit", "--since", "--until", "--all", "--yes", "--dry-run", "--state", "--port", "--employees"]
 MORE = [
     "--",
@@ -46,6 +60,8 @@ WHOLE = [
     "dead-letters show",
     "topics check",
     "topics apply",
+    "tables rebuild",
+    "tables rebuild --yes",
     "dead-letters list",
     "dead-letters show 0:1",
     "dead-letters redrive",

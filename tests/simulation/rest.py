@@ -27,7 +27,8 @@ def violations_at_rest(broker: Broker) -> list[Violation]:
 
 def _rows(broker: Broker, table: str, partition: int) -> dict[str, dict[str, Any]]:
     rows = dict(broker.logs[changelog_of(table), partition])
-    return {key.decode(): orjson.loads(row) for key, row in rows.items() if row is not None}
+    ours = {key: row for key, row in rows.items() if row is not None and not key.startswith(b"\x00")}
+    return {key.decode(): orjson.loads(row) for key, row in ours.items()}
 
 
 def _shared(rows: dict[str, dict[str, Any]]) -> list[Violation]:

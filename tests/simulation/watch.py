@@ -49,6 +49,8 @@ class Watch:
         if table not in ("people", "contacts"):
             return
         for key, row in entries:
+            if key.startswith(b"\x00"):  # it is about the table, and nobody's
+                continue
             place, floor = (table, key), self._floors.get((table, key))
             if row is None:
                 if floor is not None and by_owner:
