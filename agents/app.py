@@ -56,7 +56,7 @@ class Worker:
         """
         settings = self._settings
         async with AsyncExitStack() as stack:
-            health = Health(lambda: self._vault.key_ids, self._lacking, self._serving)
+            health = Health(lambda: self._vault.key_ids, self._lacking, self._warnings, self._serving)
             address = await health.start(
                 settings.metrics_host, settings.metrics_port, settings.data / "worker" / "address"
             )
@@ -139,6 +139,10 @@ class Worker:
             return "Kafka does not answer"
         return self._not_ready
 
+    def _warnings(self) -> list[str]:
+        """What somebody should do, although the rest of the worker's work goes on."""
+        return [] if self._parts is None else list(self._parts.folding.owned.why_stopped().values())
+
     def _waiting(self) -> Iterable[Work]:
         return () if self._parts is None else waiting_work(self._parts, self._not_ready)
 
@@ -201,4 +205,7 @@ class Worker:
     def _serving(self, connection: ConnectionId) -> Serving:
         if self._parts is None:
             return Serving(False, self._not_ready or "starting")
+        number = self._parts.lanes.maker.log.partition_of(connection)
+        if (why := self._parts.folding.owned.why_stopped().get(number)) is not None:
+            return Serving(False, why)
         return self._parts.lanes.serving(connection)

@@ -21,7 +21,7 @@ from agents.tables import Rows, Store
 from stream.clock import Clock
 from stream.codec import decode
 from stream.core.rows import Row
-from stream.errors import Fatal, UndecodableRecord
+from stream.errors import Fatal, NewerRecord, UndecodableRecord
 from stream.records import AnyRecord, ConnectionId, DeadLetter, LogPosition
 from stream.telemetry import DEAD_LETTERED, FOLDED, log
 from stream.topics import DEAD_LETTERS, Topic
@@ -100,7 +100,8 @@ class Folding:
     async def steps(self, stream: StreamT[bytes], topic: Topic) -> AsyncIterator[Step]:
         """The records of one topic, decoded, in order; each is acked when the loop asks for the next.
 
-        What cannot be decoded is kept as a dead letter. What was folded before is passed over.
+        What cannot be decoded is kept as a dead letter. What was folded before is passed over. At a record of a newer
+        version of the product the partition stops.
         """
         folded = FOLDED.labels(topic.name)
         async for event in stream.noack().events():  # type: ignore[attr-defined]  # missing in Faust's own type
@@ -114,11 +115,17 @@ class Folding:
                 )
                 if message.generation_id != partition.generation:
                     continue  # fetched before the partition went and came again: it comes again too, in its turn
+                if partition.stopped is not None:
+                    continue  # not acked: the next owner begins with the record at which we stopped
                 if message.offset > partition.next[topic.name]:
                     if partition.caught_up.is_set():
                         raise Fatal("Records are missing in between: the worker starts again from what is committed.")
                     continue  # handed out before we said where to read on
-                step = await self._step(partition, topic, position, message.key, message.value)
+                try:
+                    step = await self._step(partition, topic, position, message.key, message.value)
+                except NewerRecord:
+                    self.owned.stop(partition, f"record {position.offset} of {topic.name}")
+                    continue
                 if step is not None:
                     yield step
                 partition.folded(topic.name, message.offset)

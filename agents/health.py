@@ -31,16 +31,20 @@ class Serving:
 
 
 class Health:
-    """not_ready: why the worker is not ready, None when it is. vault_keys: ids, not secret, of those it holds."""
+    """not_ready: why the worker is not ready, None when it is. warnings: what somebody should do nevertheless.
+    vault_keys: ids, not secret, of those it holds.
+    """
 
     def __init__(
         self,
         vault_keys: Callable[[], Iterable[str]],
         not_ready: Callable[[], str | None],
+        warnings: Callable[[], list[str]],
         serving: Callable[[ConnectionId], Serving],
     ) -> None:
         self._vault_keys = vault_keys
         self._not_ready = not_ready
+        self._warnings = warnings
         self._serving = serving
         self._runner: web.AppRunner | None = None
 
@@ -76,7 +80,8 @@ class Health:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         reason = self._not_ready()
-        return web.json_response({"ready": reason is None, "reason": reason}, status=200 if reason is None else 503)
+        told = {"ready": reason is None, "reason": reason, "warnings": self._warnings()}
+        return web.json_response(told, status=200 if reason is None else 503)
 
     async def _connection(self, request: web.Request) -> web.Response:
         found = self._serving(ConnectionId(request.match_info["connection"]))

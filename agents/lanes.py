@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from agents.health import Serving
 from agents.lane_making import LaneMaker, Made
@@ -58,7 +59,7 @@ class Lanes:
         await self.connections.read_to_end()
         await self.maker.tokens.read_to_end()
         async with self._one:
-            if partition.closed:
+            if partition.closed or partition.stopped is not None:
                 return
             self._open[partition.number] = partition
             self.maker.taken(partition)
@@ -77,16 +78,23 @@ class Lanes:
             for one in served:
                 self._served.pop(one.record.connection, None)
 
+    def stop(self, number: int) -> None:
+        """Close the lanes of this partition, in a task: nothing is folded in it any more."""
+        self._keep(self.close([number]))
+
     def connection_changed(self, key: str, record: AnyRecord | None) -> None:
         """The settings of a connection were written, or are gone."""
         connection = ConnectionId(key.partition("|")[0])
         partition = self._open.get(self._number_of(connection))
         if partition is not None and (record is None or isinstance(record, Connection)):
-            task = asyncio.create_task(self._change(partition, connection, record))
-            self._tasks.add(task)
-            task.add_done_callback(self._changed)
+            self._keep(self._change(partition, connection, record))
 
-    def _changed(self, task: asyncio.Task[None]) -> None:
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.maker.crashed(error)

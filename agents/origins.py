@@ -12,19 +12,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from pydantic import Field
 
 from agents.tables import Rows
+from stream.codec import canonical
 from stream.core.rows import Row
-from stream.errors import ActionNeeded
+from stream.errors import ActionNeeded, NewerRecord
 from stream.kafka.lookout import recreated
+from stream.records import SCHEMA
 
 ORIGINS = "\x00origins"
 """Key of the row; no connection id begins with it."""
 
 
 class Origins(Row):
-    """topics: input topic -> id of the life from which the rows beside this one were folded."""
+    """topics: input topic -> id of the life from which the rows beside this one were folded.
 
+    schema_version: that of the records which whoever folds here writes; rows may hold what an older one knows not of.
+    """
+
+    schema_version: int = Field(default=SCHEMA, alias="schema")
     topics: dict[str, str]
 
 
@@ -33,13 +40,16 @@ async def see_origins(
 ) -> None:
     """Make sure that the rows are of these lives of the inputs (topic -> id), and note it where there are no rows yet.
 
-    folded: whether anything of the partition was folded before. Raises ActionNeeded.
+    folded: whether anything of the partition was folded before. Raises ActionNeeded, and NewerRecord where a newer
+    version of the product has folded.
     """
     new = []
     for table in tables.values():
         if (found := table.raw(partition, ORIGINS)) is None:
             new.append(table)
             continue
+        if orjson.loads(found)["schema"] > SCHEMA:
+            raise NewerRecord("A newer version of Rosterbook has folded into these tables: update this one.")
         known = Origins.model_validate_json(found).topics
         if another := [topic for topic, topic_id in topics.items() if known.get(topic) != topic_id]:
             raise recreated(another[0])
@@ -50,5 +60,6 @@ async def see_origins(
             topic=new[0].changelog,
             partition=partition,
         )
-    row = orjson.dumps(Origins(topics=dict(topics)).model_dump(mode="json"))
-    await asyncio.gather(*(table.write(partition, {ORIGINS: row}) for table in new))
+    row = canonical(Origins(topics=dict(topics)))
+    others = [table for table in tables.values() if table.raw(partition, ORIGINS) != row]
+    await asyncio.gather(*(table.write(partition, {ORIGINS: row}) for table in others))

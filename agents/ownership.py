@@ -13,7 +13,7 @@ from agents.origins import see_origins
 from agents.partition import Partition
 from agents.results import Results
 from stream.codec import decode
-from stream.errors import ActionNeeded, RecordRefused
+from stream.errors import ActionNeeded, NewerRecord, RecordRefused
 from stream.kafka.reader import Extent
 from stream.records import ContactUpsert, DeadLetter
 from stream.telemetry import log
@@ -80,6 +80,8 @@ class Ownership:
         self._failed = failed
         self._assigned = asyncio.Event()
         self.partitions: dict[int, Partition] = {}
+        self.stopped: Callable[[int], None] = lambda number: None
+        """Told of each partition that stands still from now on."""
 
     async def open(self, numbers: Iterable[int]) -> list[Partition]:
         """These partitions are ours and their tables recovered: learn where they stand, then let the agents fold."""
@@ -95,12 +97,16 @@ class Ownership:
             inputs = [extents[topic.name, partition.number] for topic in INPUTS]
             folded = any(extent.next_read > extent.beginning for extent in inputs)
             self._learn(partition, extents, tails)
-            await see_origins(self._results.tables, partition.number, self._results.lives, folded=folded)
+            try:
+                await see_origins(self._results.tables, partition.number, self._results.lives, folded=folded)
+            except NewerRecord:
+                self.stop(partition, "what its tables hold")
         # Even where an intent says that more is done: what is passed over then is acked too, and without its acks there
         # would be a gap before all later ones, behind which Faust commits nothing any more.
         committed = {(topic, p.number): offset for p in opened for topic, offset in p.next.items()}
         for partition in opened:
-            await self._results.finish(partition)
+            if partition.stopped is None:
+                await self._results.finish(partition)
             partition.look()
         await self._group.seek(committed)
         for partition in opened:
@@ -123,6 +129,17 @@ class Ownership:
                     partition.closed = True
                 if self.partitions.get(number) is partition:
                     del self.partitions[number]
+
+    def stop(self, partition: Partition, what: str) -> None:
+        """A newer version of the product wrote this: nothing of the partition is folded here any more."""
+        why = f"Partition {partition.number} stands still: a newer Rosterbook wrote {what}. Update this worker."
+        logger.error("folding.partition_stopped", partition=partition.number, reason=why)
+        partition.stop(why)
+        self.stopped(partition.number)
+
+    def why_stopped(self) -> dict[int, str]:
+        """Partition -> a sentence, of those that stand still."""
+        return {number: p.stopped for number, p in self.partitions.items() if p.stopped is not None}
 
     @asynccontextmanager
     async def hold(self, number: int) -> AsyncIterator[Partition]:
@@ -149,6 +166,9 @@ class Ownership:
             for value in tails[topic.name, number]:
                 try:
                     record = decode(topic, value)
+                except NewerRecord:
+                    self.stop(partition, f"one of the last records of {topic.name}")
+                    break
                 except RecordRefused:
                     continue
                 match record:

@@ -9,7 +9,10 @@ import asyncio
 
 
 class Partition:
-    """next: topic -> the offset that is folded next. ends: topic -> its end at assignment.
+    """stopped: why nothing is folded in it any more on this worker, as a sentence; None while there is no reason.
+    caught_up: set as well when it is stopped, since then nothing is to be waited for.
+
+    next: topic -> the offset that is folded next. ends: topic -> its end at assignment.
 
     appended: (output topic, input topic) -> the greatest offset of the input from which an output follows that the log
     already has.
@@ -21,10 +24,15 @@ class Partition:
         self.generation = generation
         self.folding = asyncio.Lock()
         self.closed = False
+        self.stopped: str | None = None
         self.caught_up = asyncio.Event()
         self.next: dict[str, int] = {}
         self.ends: dict[str, int] = {}
         self.appended: dict[tuple[str, str], int] = {}
+
+    def stop(self, why: str) -> None:
+        self.stopped = why
+        self.caught_up.set()
 
     def folded(self, topic: str, offset: int) -> None:
         self.next[topic] = max(self.next[topic], offset + 1)

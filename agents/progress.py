@@ -1,6 +1,7 @@
 """What of a worker's work waits for the worker alone, and how far it has come: what its watchdog judges.
 
-While Kafka does not answer, nothing waits for the worker; nor does a lane that is suspended or has nothing due.
+While Kafka does not answer, nothing waits for the worker; nor does a lane that is suspended or has nothing due, or a
+partition that stands still.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ def waiting_work(parts: Parts, not_ready: str | None) -> Iterator[Work]:
     if not parts.lookout.answers:
         return
     partitions = parts.folding.owned.partitions
-    folded = {(topic, number): offset for number, p in partitions.items() for topic, offset in p.next.items()}
+    folded = {
+        (topic, number): offset
+        for number, p in partitions.items()
+        if p.stopped is None
+        for topic, offset in p.next.items()
+    }
     if not_ready is not None:
         tables: Any = parts.app.tables
         recovery = tables.recovery

@@ -103,6 +103,7 @@ async def wire(
     )
     lanes = Lanes(maker, connections)
     folding.results.row_written = lanes.row_written
+    folding.owned.stopped = lanes.stop
     for view in (connections, tokens):
         await view.start()
         stack.push_async_callback(view.stop)

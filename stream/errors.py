@@ -8,7 +8,7 @@ RosterbookError
 │   └── AnswerLost          a write was sent and its end is unknown: settle, then look up, never repeat at once
 ├── RecordRefused           permanent for one record: parked or dead-lettered, the rest goes on
 │   ├── UndecodableRecord   bytes that no model of ours accepts
-│   ├── NewerRecord         a record of a newer version of the product
+│   ├── NewerRecord         a record of a newer version of the product; the agents stop its partition
 │   └── NotFound            the vendor has no such record
 ├── ConnectionTrouble       permanent for a connection until somebody acts: its lane is suspended
 │   ├── CredentialsRefused  key, token, scope or permission is not accepted

@@ -39,14 +39,17 @@ async def test_a_worker_is_alive_and_not_ready_while_it_recovers_and_ready_after
         async with asyncio.timeout(40):
             await reached.wait()
         assert (await asked(tmp_path, "/healthz"))[1]["alive"] is True
-        assert await asked(tmp_path, "/readyz") == (503, {"ready": False, "reason": "recovering tables"})
+        assert await asked(tmp_path, "/readyz") == (
+            503,
+            {"ready": False, "reason": "recovering tables", "warnings": []},
+        )
         _, of_acme = await asked(tmp_path, "/connections/acme")
         assert of_acme["serving"] is False
         may_go_on.set()
         await one.ready()
 
         async def ready() -> bool:
-            return await asked(tmp_path, "/readyz") == (200, {"ready": True, "reason": None})
+            return await asked(tmp_path, "/readyz") == (200, {"ready": True, "reason": None, "warnings": []})
 
         await until("it says that it is ready", ready, 20)
 
@@ -57,7 +60,10 @@ async def test_a_worker_is_alive_and_not_ready_while_it_recovers_and_ready_after
             patched.setattr(Lookout, "_look", away)
 
             async def unready() -> bool:
-                return await asked(tmp_path, "/readyz") == (503, {"ready": False, "reason": "Kafka does not answer"})
+                return await asked(tmp_path, "/readyz") == (
+                    503,
+                    {"ready": False, "reason": "Kafka does not answer", "warnings": []},
+                )
 
             await until("it says that Kafka is away", unready, 20)
             assert (await asked(tmp_path, "/healthz"))[0] == 200

@@ -21,7 +21,7 @@ from stream.topics import DEAD_LETTERS, EMPLOYEES, HR_EVENTS, OUTCOMES, TABLES, 
 from tests.e2e.waiting import until
 from tests.integration.connected import SECOND_NAME, Vendors, WorkerProcess, tell
 from tests.integration.harness import PARTITIONS, Desk, commit, committed, desk, event_log, records, recreate
-from tests.integration.inputs import ACME, heard, read
+from tests.integration.inputs import ACME, OTHER, heard, read
 
 TOWNS = [ConnectionId(name) for name in ("acme", "other", "globex", "beta", "epsilon", "theta")]
 EACH = 10
@@ -263,23 +263,39 @@ def _counted_at(patched: pytest.MonkeyPatch, gate: type[Any]) -> list[None]:
     return waiting
 
 
-async def test_a_record_of_a_newer_version_stops_the_worker_with_a_sentence_and_is_not_passed_over(
-    bootstrap: str, vendors: Vendors, tmp_path: Path
+async def test_a_record_of_a_newer_version_stops_its_partition_with_a_sentence_until_the_worker_is_updated(
+    bootstrap: str, vendors: Vendors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newer = canonical(heard("2")).replace(b'"schema":1', b'"schema":2')
-    here = partition_of(ACME, PARTITIONS)
+    ours, here = people_of(ACME), partition_of(ACME, PARTITIONS)
+    newer = canonical(heard(ours[1])).replace(b'"schema":1', b'"schema":2')
+    contacts = vendors.organization.contacts
     async with event_log(bootstrap) as log:
-        await log.append(heard("1"))
-        await log.put(HR_EVENTS.name, here, [(b"acme", newer)])
-        await log.append(heard("3"))
-    worker = WorkerProcess(tmp_path, bootstrap, **vendors.settings())
-    await worker.start()
-    try:
-        assert await worker.ended() == 2, "nobody starts it again as it is"
-    finally:
-        await worker.end()
+        for connection in (ACME, OTHER):
+            await vendors.connect(log, connection)
+        async with desk(bootstrap, tmp_path, **vendors.settings()) as one:
+            await tell(log, ACME, ours[:1])
+            await until("the first contact", lambda: len(contacts) == 1, 60)
+            await one.folded()
+            await log.put(HR_EVENTS.name, here, [(b"acme", newer)])
+            await tell(log, ACME, ours[2:3])
+            await until("the partition stands still", one.worker._warnings, 20)
+            await tell(log, OTHER, people_of(OTHER)[:1])
+            await until("the neighbour's contact", lambda: len(contacts) == 2, 60)
+            (why,) = one.worker._warnings()
+            assert why == (
+                f"Partition {here} stands still: a newer Rosterbook wrote record 1 of {HR_EVENTS.name}. "
+                "Update this worker."
+            )
+            assert (one.worker._serving(ACME).serving, one.worker._serving(ACME).reason) == (False, why)
+            assert one.worker._lacking() is None
+            assert one.lanes is not None
+            assert list(one.lanes._served) == [OTHER]
+            assert [work for work in one.worker._waiting() if HR_EVENTS.name in work.name] == []
+        assert await committed(bootstrap, HR_EVENTS, here) == 1
 
-    (last,) = worker.events("worker.crashed")
-    assert last["reason"] == "The record has schema 2, this program knows up to 1: update Rosterbook."
-    assert await committed(bootstrap, HR_EVENTS, here) in (None, 1)
+        with monkeypatch.context() as updated:
+            updated.setattr("stream.codec.SCHEMA", 2)
+            async with desk(bootstrap, tmp_path, **vendors.settings()) as again:
+                await until("those who waited", lambda: len(contacts) == 4, 60)
+                assert again.worker._warnings() == []
     assert await records(bootstrap, DEAD_LETTERS) == []

@@ -11,7 +11,7 @@ from agents.recovery import Recovered
 from agents.stores import keep_stores_of
 from agents.tables import Rows
 from stream.core.rows import Person
-from stream.errors import ActionNeeded
+from stream.errors import ActionNeeded, NewerRecord
 from tests.unit.test_tables import HERE, MemoryChangelog, MemoryStore, opened
 
 INPUTS = {"rosterbook.hr-events": "its first life", "rosterbook.employees": "another id"}
@@ -30,6 +30,15 @@ async def test_tables_of_a_topic_that_was_made_again_are_refused() -> None:
         await see_origins(await table(store), HERE, now, folded=True)
     with pytest.raises(ActionNeeded, match="`rosterbook tables rebuild`"):
         await see_origins(await table(store), HERE, now, folded=False)
+
+
+async def test_tables_of_a_newer_version_are_not_read() -> None:
+    store = MemoryStore(Recovered(0))
+    await see_origins(await table(store), HERE, INPUTS, folded=False)
+    (key, row) = next(iter(store.rows.items()))
+    store.rows[key] = row.replace(b'"schema":1', b'"schema":2,"unheard":"of"')
+    with pytest.raises(NewerRecord):
+        await see_origins(await table(store), HERE, INPUTS, folded=True)
 
 
 async def test_a_table_that_lacks_what_was_folded_is_refused() -> None:
