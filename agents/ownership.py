@@ -80,6 +80,8 @@ class Ownership:
         self._failed = failed
         self._assigned = asyncio.Event()
         self.partitions: dict[int, Partition] = {}
+        self.outdated: Callable[[int], str | None] = lambda number: None
+        """What settings a newer version of the product wrote for a connection of this partition, if it did."""
         self.stopped: Callable[[int], None] = lambda number: None
         """Told of each partition that stands still from now on."""
 
@@ -101,6 +103,7 @@ class Ownership:
                 await see_origins(self._results.tables, partition.number, self._results.lives, folded=folded)
             except NewerRecord:
                 self.stop(partition, "what its tables hold")
+            self._see_settings(partition)
         # Even where an intent says that more is done: what is passed over then is acked too, and without its acks there
         # would be a gap before all later ones, behind which Faust commits nothing any more.
         committed = {(topic, p.number): offset for p in opened for topic, offset in p.next.items()}
@@ -136,6 +139,15 @@ class Ownership:
         logger.error("folding.partition_stopped", partition=partition.number, reason=why)
         partition.stop(why)
         self.stopped(partition.number)
+
+    def see_settings(self) -> None:
+        """Stop partitions with a connection whose settings only a newer version understands: folds depend on them."""
+        for partition in self.partitions.values():
+            self._see_settings(partition)
+
+    def _see_settings(self, partition: Partition) -> None:
+        if partition.stopped is None and (what := self.outdated(partition.number)) is not None:
+            self.stop(partition, what)
 
     def why_stopped(self) -> dict[int, str]:
         """Partition -> a sentence, of those that stand still."""

@@ -86,7 +86,12 @@ async def wire(
     http = await stack.enter_async_context(
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
     )
-    connections = CompactedView(bootstrap, CONNECTIONS, lambda key, record: lanes.connection_changed(key, record))
+    connections = CompactedView(
+        bootstrap,
+        CONNECTIONS,
+        lambda key, record: lanes.connection_changed(key, record),
+        lambda _: folding.owned.see_settings(),
+    )
     tokens = CompactedView(bootstrap, TOKENS)
     maker = LaneMaker(
         settings,
@@ -104,6 +109,7 @@ async def wire(
     lanes = Lanes(maker, connections)
     folding.results.row_written = lanes.row_written
     folding.owned.stopped = lanes.stop
+    folding.owned.outdated = lambda number: _outdated_settings(connections, log, number)
     for view in (connections, tokens):
         await view.start()
         stack.push_async_callback(view.stop)
@@ -113,6 +119,11 @@ async def wire(
     lookout.start()
     stack.push_async_callback(lookout.stop)
     return Parts(app, folding, lanes, connections, lookout)
+
+
+def _outdated_settings(connections: CompactedView, log: EventLog, number: int) -> str | None:
+    names = [ConnectionId(key.partition("|")[0]) for key in sorted(connections.outdated)]
+    return next((f"the settings of {name}" for name in names if log.partition_of(name) == number), None)
 
 
 def _register_agents(app: faust.App, folding: Folding, tables: Tables, connections: CompactedView) -> None:

@@ -56,5 +56,6 @@ UNKNOWN_CONNECTION = Answer("unknown_connection", 404, "There is no such connect
 TOO_LARGE = Answer("too_large", 413, "The body is over 1 MiB.")
 NOT_LOADED = Answer("not_loaded", 503, "The connections are not loaded yet.")
 KEY_UNREADABLE = Answer("key_unreadable", 503, "The connection cannot be used at the moment.")
+NEWER_SETTINGS = Answer("newer_settings", 503, "The connection was saved by a newer Rosterbook: update this gateway.")
 LOG_UNAVAILABLE = Answer("log_unavailable", 503, "The log does not take it at the moment.")
 BODY_INCOMPLETE = Answer("body_incomplete", 503, "The body did not arrive whole in time.", closes=True)

@@ -97,11 +97,13 @@ class Webhooks:
         return await self._keep(connection, delivery)
 
     def _connection(self, connection: ConnectionId) -> Connection | None:
-        record = self._connections.records.get(f"{connection}|settings")
+        record = self._connections.records.get(_settings_key(connection))
         return record if isinstance(record, Connection) and record.connection == connection else None
 
     def _refusal(self, connection: ConnectionId, delivery: Delivery) -> Answer | None:
         """Why the delivery is not taken, by the connections as they are known now."""
+        if _settings_key(connection) in self._connections.outdated:
+            return answers.NEWER_SETTINGS
         record = self._connection(connection)
         if record is None:
             return answers.UNKNOWN_CONNECTION
@@ -148,6 +150,10 @@ class Webhooks:
                 DEAD_LETTERED.labels("gateway").inc()
                 logger.warning("gateway.dead_lettered", connection=record.connection, reason=record.message)
         return answer
+
+
+def _settings_key(connection: ConnectionId) -> str:
+    return f"{connection}|settings"
 
 
 def _kept(request: web.BaseRequest) -> dict[str, str]:

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.codec import decode
-from stream.errors import LogUnavailable, RecordRefused
+from stream.errors import LogUnavailable, NewerRecord, RecordRefused
 from stream.kafka.address import Bootstrap, address_of
 from stream.kafka.cancellation import end, only_our_cancellation
 from stream.records import AnyRecord
@@ -30,15 +30,21 @@ class CompactedView:
     """Follows one compacted topic in a task of its own, over outages of Kafka.
 
     `records` is current as of some moment; after `read_to_end` it holds everything that was in the topic when that was
-    called. `changed` is called with each key and its record, None for a tombstone.
+    called. `changed` is called with each key and its record, None for a tombstone; `outdated` with each key whose last
+    record is of a newer version of the product, while `records` still has the one before.
     """
 
     def __init__(
-        self, bootstrap: Bootstrap, topic: Topic, changed: Callable[[str, AnyRecord | None], None] | None = None
+        self,
+        bootstrap: Bootstrap,
+        topic: Topic,
+        changed: Callable[[str, AnyRecord | None], None] | None = None,
+        outdated: Callable[[str], None] | None = None,
     ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._changed = changed
+        self._outdated = outdated
         self._task: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
         self._positions: dict[TopicPartition, int] = {}
@@ -48,6 +54,8 @@ class CompactedView:
         self._told = False
         self._read_lock = asyncio.Lock()
         self.records: dict[str, AnyRecord] = {}
+        self.outdated: set[str] = set()
+        """Keys whose newest record only a newer version of the product understands."""
         self.loaded = asyncio.Event()
         """Set once the topic has been read to the end it had when the view connected first."""
 
@@ -154,7 +162,12 @@ class CompactedView:
                 record = decode(self._topic, value)
             except RecordRefused as error:
                 logger.error("view.record_refused", reason=error.message, **error.context)
+                if isinstance(error, NewerRecord):
+                    self.outdated.add(name)
+                    if self._outdated is not None:
+                        self._outdated(name)
                 return
+        self.outdated.discard(name)
         if record is None:
             self.records.pop(name, None)
         else:

@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 
 from stream.bamboohr.signature import SIGNATURE, TIMESTAMP, sign
+from stream.codec import canonical
 from stream.errors import SettingsError
 from stream.gateway import body as body_module
 from stream.records import DeadLetter, HrEvent
 from stream.telemetry import REGISTRY
-from stream.topics import DEAD_LETTERS, HR_EVENTS
+from stream.topics import CONNECTIONS, DEAD_LETTERS, HR_EVENTS
 from tests.gateway_client import BODY, EVENT, KEY, LOCKED, Client, connection, event_log, gateway, make_topics
 
 MIB = 1024 * 1024
@@ -228,6 +229,17 @@ async def test_other_addresses_and_methods(client: Client, acme: str) -> None:
             assert response.status == 404
             assert "error" in await response.json()
             assert response.headers["Server"] == "Rosterbook"
+
+
+async def test_a_delivery_for_settings_of_a_newer_version_is_asked_for_again(client: Client, kafka: str) -> None:
+    """By the settings that we know it might be refused for good, and BambooHR never repeats that."""
+    saved = connection("newer")
+    newer = canonical(saved).replace(b'"schema":1', b'"schema":2')
+    async with event_log(kafka) as log:
+        await log.put(CONNECTIONS.name, log.partition_of(saved.connection), [(b"newer|settings", newer)])
+        assert (await client.post("newer")).status == 503
+        await log.append(saved)
+        assert (await client.post("newer", key="none of ours")).status == 401
 
 
 async def test_health_and_metrics(client: Client, acme: str) -> None:

@@ -17,10 +17,20 @@ from agents.partition import Partition
 from stream.codec import canonical
 from stream.fence import Fence
 from stream.records import ConnectionId, SyncOutcome
-from stream.topics import DEAD_LETTERS, EMPLOYEES, HR_EVENTS, OUTCOMES, TABLES, Topic, changelog_of, partition_of
+from stream.topics import (
+    CONNECTIONS,
+    DEAD_LETTERS,
+    EMPLOYEES,
+    HR_EVENTS,
+    OUTCOMES,
+    TABLES,
+    Topic,
+    changelog_of,
+    partition_of,
+)
 from tests.e2e.waiting import until
 from tests.integration.connected import SECOND_NAME, Vendors, WorkerProcess, tell
-from tests.integration.harness import PARTITIONS, Desk, commit, committed, desk, event_log, records, recreate
+from tests.integration.harness import PARTITIONS, Desk, commit, committed, desk, event_log, records, recreate, values
 from tests.integration.inputs import ACME, OTHER, heard, read
 
 TOWNS = [ConnectionId(name) for name in ("acme", "other", "globex", "beta", "epsilon", "theta")]
@@ -298,4 +308,13 @@ async def test_a_record_of_a_newer_version_stops_its_partition_with_a_sentence_u
             async with desk(bootstrap, tmp_path, **vendors.settings()) as again:
                 await until("those who waited", lambda: len(contacts) == 4, 60)
                 assert again.worker._warnings() == []
+                await until("nothing is owed", lambda: again.lanes is not None and not again.lanes.debts, 20)
+                await again.folded()
+                await until("all is committed", again.all_committed, 20)
+        (settings, *_) = [v for _, _, key, v in await values(bootstrap, CONNECTIONS.name) if key == b"acme|settings"]
+        newer = (settings or b"").replace(b'"schema":1', b'"schema":2')
+        await log.put(CONNECTIONS.name, here, [(b"acme|settings", newer)])
+        async with desk(bootstrap, tmp_path, **vendors.settings()) as outdated:
+            (why,) = outdated.worker._warnings()
+            assert "wrote the settings of acme. Update this worker." in why
     assert await records(bootstrap, DEAD_LETTERS) == []
