@@ -141,7 +141,9 @@ class Worker:
 
     def _warnings(self) -> list[str]:
         """What somebody should do, although the rest of the worker's work goes on."""
-        return [] if self._parts is None else list(self._parts.folding.owned.why_stopped().values())
+        if self._parts is None:
+            return []
+        return [*self._parts.folding.owned.why_stopped().values(), *self._parts.clocks.warnings()]
 
     def _waiting(self) -> Iterable[Work]:
         return () if self._parts is None else waiting_work(self._parts, self._not_ready)

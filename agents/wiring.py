@@ -26,6 +26,7 @@ from agents.sink import sink
 from agents.stores import keep_stores_of
 from agents.tables import Rows
 from stream.clock import Clock
+from stream.clocks import Clocks
 from stream.core.rows import Address, Company, ContactState, Person, Row
 from stream.fence import Fence
 from stream.kafka.event_log import EventLog
@@ -49,6 +50,7 @@ class Parts:
     lanes: Lanes
     connections: CompactedView
     lookout: Lookout
+    clocks: Clocks
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,14 @@ async def wire(
     )
     fence = Fence(clock, session_timeout=settings.session_timeout, call_deadline=settings.call_deadline)
     stack.callback(watch_heartbeats(fence, APP))
+    clocks = Clocks(clock, settings.clock_tolerance)
     # No limit: a slow vendor of one company must not use up another's places. No cookies: they would carry over.
     http = await stack.enter_async_context(
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
+        aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[clocks.of_answers()],
+        )
     )
     connections = CompactedView(
         bootstrap,
@@ -118,7 +125,7 @@ async def wire(
     lookout.watched = lambda: [(topic.name, number) for topic in INPUTS for number in folding.owned.partitions]
     lookout.start()
     stack.push_async_callback(lookout.stop)
-    return Parts(app, folding, lanes, connections, lookout)
+    return Parts(app, folding, lanes, connections, lookout, clocks)
 
 
 def _outdated_settings(connections: CompactedView, log: EventLog, number: int) -> str | None:

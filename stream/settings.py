@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     )
     webhook_max_age: int = Field(6 * 3600, ge=0, description="Seconds a webhook may be old; 0 = any age")
     settle_time: float = Field(60.0, ge=0, description="Seconds before a write with a lost answer is looked up")
+    clock_tolerance: float = Field(60.0, ge=5, description="Seconds by which clocks may differ before it is said")
     session_timeout: float = Field(8.0, ge=6, description="Seconds after which a silent worker loses its partitions")
     call_deadline: float = Field(5.0, gt=0, description="Seconds one API call may take")
     watchdog_block: float = Field(

@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from stream.clock import Clock
+from stream.clocks import Clocks
 from stream.consent_state import Api
 from stream.gateway.answers import SERVER, json_response
 from stream.gateway.appends import Appends
@@ -53,9 +54,10 @@ class Gateway:
         clock: Clock,
     ) -> None:
         self.appends = Appends(clock)
+        clocks = Clocks(clock, settings.clock_tolerance)
         max_age = timedelta(seconds=settings.webhook_max_age)
-        self._webhooks = Webhooks(log, connections, Keys(open_key), self.appends, clock, max_age)
-        health = Health(log, connections, self.appends, settings.min_insync)
+        self._webhooks = Webhooks(log, connections, Keys(open_key), self.appends, clock, clocks, max_age)
+        health = Health(log, connections, self.appends, clocks, settings.min_insync)
         self._consents = ConsentPages(log, vault, clock)
         self._pages: dict[str, Page] = {"/healthz": health.alive, "/readyz": health.ready, "/metrics": _metrics}
 

@@ -9,6 +9,7 @@ import asyncio
 
 from aiohttp import web
 
+from stream.clocks import Clocks
 from stream.errors import LogUnavailable
 from stream.gateway.answers import json_response
 from stream.gateway.appends import Appends
@@ -22,10 +23,13 @@ ASK_S = 2.0
 class Health:
     """Answers the two questions. min_insync: in-sync replicas without which Kafka takes no append."""
 
-    def __init__(self, log: EventLog, connections: CompactedView, appends: Appends, min_insync: int) -> None:
+    def __init__(
+        self, log: EventLog, connections: CompactedView, appends: Appends, clocks: Clocks, min_insync: int
+    ) -> None:
         self._log = log
         self._connections = connections
         self._appends = appends
+        self._clocks = clocks
         self._min_insync = min_insync
 
     async def alive(self, _: web.BaseRequest) -> web.Response:
@@ -33,7 +37,8 @@ class Health:
 
     async def ready(self, _: web.BaseRequest) -> web.Response:
         reasons = await self._reasons()
-        return json_response(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
+        told = {"ready": not reasons, "reasons": reasons, "warnings": self._clocks.warnings()}
+        return json_response(503 if reasons else 200, told)
 
     async def _reasons(self) -> list[str]:
         of_connections, of_log = await asyncio.gather(self._unread(), self._untaken())

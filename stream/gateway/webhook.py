@@ -18,8 +18,9 @@ from aiohttp import hdrs, web
 from prometheus_client import Counter
 
 from stream.bamboohr.payloads import Notice, understand
-from stream.bamboohr.signature import SIGNATURE, TIMESTAMP, is_of_our_time, is_signed
+from stream.bamboohr.signature import SIGNATURE, TIMESTAMP, instant, is_of_our_time, is_signed
 from stream.clock import Clock
+from stream.clocks import Clocks
 from stream.errors import LogUnavailable, RecordRefused
 from stream.gateway import answers
 from stream.gateway.answers import Answer
@@ -56,6 +57,7 @@ class Webhooks:
         keys: Keys,
         appends: Appends,
         clock: Clock,
+        clocks: Clocks,
         max_age: timedelta,
     ) -> None:
         self._log = log
@@ -63,6 +65,7 @@ class Webhooks:
         self._keys = keys
         self._appends = appends
         self._clock = clock
+        self._clocks = clocks
         self._max_age = max_age
         self._counters: dict[tuple[str, str], Counter] = {}
 
@@ -93,8 +96,16 @@ class Webhooks:
             except TimeoutError:
                 return answers.NOT_LOADED
             if (refusal := self._refusal(connection, delivery)) is not None:
+                if refusal is answers.NOT_OF_OUR_TIME:
+                    self._compare_clocks(delivery)
+                    logger.error("gateway.refused_by_age", connection=connection, sent=delivery.headers[TIMESTAMP])
                 return refusal
+        self._compare_clocks(delivery)
         return await self._keep(connection, delivery)
+
+    def _compare_clocks(self, delivery: Delivery) -> None:
+        if (sent := instant(delivery.headers[TIMESTAMP])) is not None:
+            self._clocks.delivered(sent)
 
     def _connection(self, connection: ConnectionId) -> Connection | None:
         record = self._connections.records.get(_settings_key(connection))
@@ -115,7 +126,7 @@ class Webhooks:
         if not is_signed(keys, delivery.body, timestamp, signature):
             return answers.UNAUTHORIZED
         if not is_of_our_time(timestamp, delivery.received_at, self._max_age):
-            return answers.UNAUTHORIZED
+            return answers.NOT_OF_OUR_TIME
         return None
 
     async def _keep(self, connection: ConnectionId, delivery: Delivery) -> Answer:

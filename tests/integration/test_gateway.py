@@ -77,7 +77,7 @@ async def test_repeat_of_a_delivery_is_appended_again(client: Client, acme: str)
     assert [(await client.post(acme)).status for _ in range(2)] == [200, 200]
     assert len(await hr_events(client, acme)) == 2
     assert counted(acme, "accepted") == 2
-    assert counted(acme, "unauthorized") == 2
+    assert counted(acme, "not_of_our_time") == 2
 
 
 async def test_five_thousand_employees_in_a_form(client: Client, acme: str) -> None:
@@ -240,6 +240,15 @@ async def test_a_delivery_for_settings_of_a_newer_version_is_asked_for_again(cli
         assert (await client.post("newer")).status == 503
         await log.append(saved)
         assert (await client.post("newer", key="none of ours")).status == 401
+
+
+async def test_a_delivery_that_is_refused_by_its_age_alone_is_told_from_a_forged_one(client: Client, acme: str) -> None:
+    response = await client.post(acme, at=str(int(time.time()) + 3600))
+    assert response.status == 401
+    assert counted(acme, "not_of_our_time") == 1
+    async with client.session.get("/readyz") as answer:
+        (warning,) = (await answer.json())["warnings"]
+    assert "behind that of BambooHR's webhooks: set it" in warning
 
 
 async def test_health_and_metrics(client: Client, acme: str) -> None:

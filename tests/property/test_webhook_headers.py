@@ -39,6 +39,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.records: dict[str, Any] = {"acme|settings": connection("acme")}
+        self.outdated: set[str] = set()
         self.loaded = asyncio.Event()
         self.appended: list[AnyRecord] = []
 

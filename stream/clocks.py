@@ -1,0 +1,81 @@
+"""Compares this machine's clock with those that others show, and says when it is far from one of them.
+
+No decision of the product depends on the clock being right but one: the gateway refuses webhooks by their age. A clock
+that is off also makes a log hard to read. So it is said, and nothing stops.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
+
+import aiohttp
+
+from stream.clock import Clock
+from stream.telemetry import log
+
+logger = log("clocks")
+
+DELIVERIES = "BambooHR's webhooks"
+LATE_IN_A_ROW = 10
+"""Deliveries in a row that must come late before it is the clock: one that BambooHR repeats has its first time."""
+
+
+class Clocks:
+    """What others' clocks showed last, beside ours."""
+
+    def __init__(self, clock: Clock, tolerance: float) -> None:
+        """tolerance: seconds by which clocks may differ."""
+        self._clock = clock
+        self._tolerance = timedelta(seconds=tolerance)
+        self._ahead: dict[str, timedelta] = {}
+        self._late: deque[timedelta] = deque(maxlen=LATE_IN_A_ROW)
+
+    def warnings(self) -> list[str]:
+        """One sentence if a clock is too far from ours, about the one that is farthest."""
+        far = {who: ahead for who, ahead in self._ahead.items() if abs(ahead) > self._tolerance}
+        if not far:
+            return []
+        who = max(far, key=lambda who: abs(far[who]))
+        way = "behind" if far[who] > timedelta() else "ahead of"
+        return [
+            f"The clock of this machine is {abs(far[who]).total_seconds():.0f} s {way} that of {who}: set it, since "
+            "the gateway refuses webhooks by their age."
+        ]
+
+    def shown(self, who: str, at: datetime) -> None:
+        """This is what `who` says that the time is."""
+        ahead = at - self._clock.now()
+        before = abs(self._ahead.get(who, timedelta())) > self._tolerance
+        self._ahead[who] = ahead
+        if (abs(ahead) > self._tolerance) != before:
+            tell = logger.info if before else logger.warning
+            tell("clocks.together_again" if before else "clocks.apart", other=who, ahead_s=round(ahead.total_seconds()))
+
+    def delivered(self, sent: datetime) -> None:
+        """A webhook that is BambooHR's says that it was sent then."""
+        ahead = sent - self._clock.now()
+        if ahead >= -self._tolerance:
+            self._late.clear()
+            self.shown(DELIVERIES, sent)
+            return
+        self._late.append(ahead)
+        if len(self._late) == LATE_IN_A_ROW:
+            self.shown(DELIVERIES, self._clock.now() + max(self._late))
+
+    def of_answers(self) -> aiohttp.TraceConfig:
+        """For a client's session: looks at the Date of every answer."""
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(self._answered)
+        return trace
+
+    async def _answered(
+        self, _: aiohttp.ClientSession, __: SimpleNamespace, answered: aiohttp.TraceRequestEndParams
+    ) -> None:
+        try:
+            at = parsedate_to_datetime(answered.response.headers.get("Date", ""))
+        except ValueError:
+            return
+        self.shown(answered.url.host or "", at if at.tzinfo is not None else at.replace(tzinfo=UTC))
