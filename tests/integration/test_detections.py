@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 from aiokafka import TopicPartition
@@ -10,7 +11,9 @@ from aiokafka.admin import NewPartitions, RecordsToDelete
 from stream.errors import ActionNeeded
 from stream.kafka.admin import admin
 from stream.topics import HR_EVENTS, REFERENCE, changelog_of, partition_of
+from stream.vault.vault import new_keyset
 from tests.e2e.waiting import until
+from tests.integration.connected import WorkerProcess
 from tests.integration.harness import PARTITIONS, Desk, commit, committed, desk, event_log, recreate
 from tests.integration.inputs import ACME, OTHER, heard
 
@@ -21,6 +24,15 @@ async def told(bootstrap: str, *people: str) -> None:
     async with event_log(bootstrap) as log:
         for who in people:
             await log.append(heard(who))
+
+
+async def told_at_once(bootstrap: str, people: list[str]) -> None:
+    async with event_log(bootstrap) as log:
+        await log.append(heard(*people))
+
+
+async def _is_committed(bootstrap: str, offset: int) -> bool:
+    return await committed(bootstrap, HR_EVENTS, HERE) == offset
 
 
 async def test_records_that_were_deleted_before_they_were_folded_stop_the_worker(
@@ -87,6 +99,31 @@ async def test_a_topic_that_is_made_again_under_a_running_worker_ends_it(bootstr
         error = await one.ended()
     assert isinstance(error, ActionNeeded)
     assert f"Topic {REFERENCE.name} was deleted" in error.message
+
+
+async def test_a_worker_that_may_write_no_more_ends_with_a_sentence_and_acks_nothing(
+    bootstrap: str, tmp_path: Path
+) -> None:
+    """Rows are in the changelog before the store takes them: what it could not take comes again."""
+    worker = WorkerProcess(tmp_path, bootstrap, partitions=str(PARTITIONS), vault_keys=new_keyset())
+    await worker.start()
+    people = [str(number) for number in range(1, 201)]
+    try:
+        await worker.ready()
+        await told(bootstrap, "1")
+        await until("the first is committed", lambda: _is_committed(bootstrap, 1), 20)
+        resource.prlimit(worker.process.pid, resource.RLIMIT_FSIZE, (8192, 8192))
+        await told_at_once(bootstrap, people)
+        assert await worker.ended() == 1, "it may be started again when there is room"
+    finally:
+        await worker.end()
+    (last,) = worker.events("worker.crashed")
+    assert last["reason"] == (
+        f"The worker may not write more into a file of {tmp_path}: raise the file-size limit (ulimit -f)."
+    )
+    assert await committed(bootstrap, HR_EVENTS, HERE) == 1
+    async with desk(bootstrap, tmp_path) as one:
+        assert set(one.rows("people")) == {f"{ACME}/{who}" for who in people}
 
 
 async def test_a_topic_that_gets_more_partitions_under_a_running_worker_ends_it(bootstrap: str, tmp_path: Path) -> None:
