@@ -57,12 +57,19 @@ def sentence(error: BaseException, data: Path) -> str:
                 f"The tables in {data / 'worker'} are ahead of their changelogs, which have lost records: end every "
                 "worker and fold the log anew with `rosterbook tables rebuild`."
             )
-        text = str(one)
-        if getattr(one, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(sign in text for sign in FULL):
-            return f"The disk that holds {data} is full: make room; the worker starts again by itself."
-        if getattr(one, "errno", None) == errno.EFBIG or TOO_LARGE in text:
-            return f"The worker may not write more into a file of {data}: raise the file-size limit (ulimit -f)."
+        if (of_the_disk := no_room(one, data)) is not None:
+            return of_the_disk
     return f"An error that the worker does not know ended it ({type(error).__name__}): its log shows where."
+
+
+def no_room(error: BaseException, data: Path) -> str | None:
+    """What a person is told where the error says that the disk takes no more; None where it does not."""
+    number, text = getattr(error, "errno", None), str(error)
+    if number in (errno.ENOSPC, errno.EDQUOT) or any(sign in text for sign in FULL):
+        return f"The disk that holds {data} is full: make room; the worker starts again by itself."
+    if number == errno.EFBIG or TOO_LARGE in text:
+        return f"The worker may not write more into a file of {data}: raise the file-size limit (ulimit -f)."
+    return None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

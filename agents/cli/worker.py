@@ -21,6 +21,8 @@ def register(app: cyclopts.App) -> None:
 async def worker() -> None:
     """Fold the log and pay the debts, until told to end."""
     from agents.app import Worker
+    from agents.ending import no_room
+    from stream.errors import Fatal
     from stream.kafka.embedded import running_broker
     from stream.settings import load_settings
     from stream.telemetry import configure_logging
@@ -40,4 +42,9 @@ async def worker() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    await Worker(settings, lambda: settings.kafka or running_broker(settings.data), vault).run(stop)
+    try:
+        await Worker(settings, lambda: settings.kafka or running_broker(settings.data), vault).run(stop)
+    except OSError as error:  # where it begins it writes files of its own
+        if (of_the_disk := no_room(error, settings.data)) is None:
+            raise
+        raise Fatal(of_the_disk) from error
