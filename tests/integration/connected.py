@@ -96,30 +96,8 @@ class Vendors:
 
     async def connect(self, log: EventLog, connection: ConnectionId) -> None:
         """Append the settings of a connection, as `rosterbook connection add` would."""
-        vault, zoho = Vault(self.keys, source="the test"), self.zoho.credentials
-
-        def seal(secret: str, purpose: Any) -> Any:
-            return vault.seal(Masked(secret), connection=connection, purpose=purpose)
-
-        await log.append(
-            Connection(
-                connection=connection,
-                mode="live",
-                bamboohr=BambooHrSettings(
-                    subdomain="acme", api_key=seal(self.bamboohr.credentials.api_key, "bamboohr.api_key")
-                ),
-                webhook_key=seal("unused", "bamboohr.webhook_key"),
-                zoho=ZohoSettings(
-                    region="us",
-                    organization_id=self.zoho.organization_id,
-                    calls_per_minute=self._calls_per_minute,
-                    client_id=seal(zoho.client_id, "zoho.client_id"),
-                    client_secret=seal(zoho.client_secret, "zoho.client_secret"),
-                    refresh_token=seal(zoho.refresh_token, "zoho.refresh_token"),
-                ),
-                saved_at=datetime.now(UTC),
-            )
-        )
+        vault = Vault(self.keys, source="the test")
+        await log.append(saved(vault, connection, self.bamboohr, self.zoho, self._calls_per_minute))
 
     def writes(self, host: str | None = None, since: float = 0.0) -> list[Call]:
         """Calls that change a contact."""
@@ -131,6 +109,33 @@ class Vendors:
 
     def equal(self) -> bool:
         return compare(self.company, self.organization, Mapping()).equal
+
+
+def saved(
+    vault: Vault, connection: ConnectionId, bamboohr: BambooHrSandbox, zoho: ZohoSandbox, calls_per_minute: int
+) -> Connection:
+    """The settings of a connection to these sandboxes."""
+
+    def seal(secret: str, purpose: Any) -> Any:
+        return vault.seal(Masked(secret), connection=connection, purpose=purpose)
+
+    return Connection(
+        connection=connection,
+        mode="live",
+        bamboohr=BambooHrSettings(
+            subdomain=bamboohr.company.subdomain, api_key=seal(bamboohr.credentials.api_key, "bamboohr.api_key")
+        ),
+        webhook_key=seal("unused", "bamboohr.webhook_key"),
+        zoho=ZohoSettings(
+            region="us",
+            organization_id=zoho.organization_id,
+            calls_per_minute=calls_per_minute,
+            client_id=seal(zoho.credentials.client_id, "zoho.client_id"),
+            client_secret=seal(zoho.credentials.client_secret, "zoho.client_secret"),
+            refresh_token=seal(zoho.credentials.refresh_token, "zoho.refresh_token"),
+        ),
+        saved_at=datetime.now(UTC),
+    )
 
 
 async def tell(log: EventLog, connection: ConnectionId, employees: list[str]) -> None:
