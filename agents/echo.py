@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.errors import LogUnavailable
-from stream.kafka.cancellation import end, only_our_cancellation
+from stream.kafka.cancellation import end
+from stream.kafka.consumer import ungrouped
 from stream.telemetry import log
-from stream.topics import MAX_RECORD_BYTES
 
 logger = log("echo")
 
@@ -60,8 +60,7 @@ class Echo:
     ) -> None:
         while True:
             try:
-                with only_our_cancellation():
-                    await self._consume(positions, heard)
+                await self._consume(positions, heard)
             except (KafkaError, LogUnavailable) as error:
                 logger.warning("echo.interrupted", error=type(error).__name__)
             except Exception as error:  # whatever it is: unheard rows could be lost, so the worker must not go on
@@ -72,16 +71,8 @@ class Echo:
     async def _consume(
         self, positions: dict[TopicPartition, int], heard: Callable[[str, int, int, bytes], Awaitable[None]]
     ) -> None:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=MAX_RECORD_BYTES,
-            fetch_min_bytes=GATHER_BYTES,
-            fetch_max_wait_ms=500,
-        )
-        try:
-            await consumer.start()
+        gathering = {"fetch_min_bytes": GATHER_BYTES, "fetch_max_wait_ms": 500}
+        async with ungrouped(self._bootstrap, **gathering) as consumer:
             consumer.assign(list(positions))
             for tp, offset in positions.items():
                 consumer.seek(tp, offset)
@@ -90,5 +81,3 @@ class Echo:
                     for message in messages:
                         await heard(tp.topic, tp.partition, message.offset, message.key)
                         positions[tp] = message.offset + 1
-        finally:
-            await consumer.stop()

@@ -14,7 +14,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.errors import ActionNeeded, LogUnavailable
-from stream.kafka.cancellation import end, only_our_cancellation
+from stream.kafka.cancellation import end
+from stream.kafka.consumer import ungrouped
 from stream.kafka.protocol import TopicMetadata, ask_any, topic_id
 from stream.telemetry import log
 
@@ -65,8 +66,7 @@ class Lookout:
     async def _run(self) -> None:
         while True:
             try:
-                with only_our_cancellation():
-                    await self._follow()
+                await self._follow()
             except (KafkaError, OSError, TimeoutError, LogUnavailable):
                 self.answers = False
             except Exception as error:  # a topic that is another now, or a bug
@@ -75,16 +75,12 @@ class Lookout:
             await asyncio.sleep(self._every)
 
     async def _follow(self) -> None:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
-        try:
-            await consumer.start()
+        async with ungrouped(self._bootstrap) as consumer:
             while True:
                 async with asyncio.timeout(ANSWER_S):
                     await self._look(consumer)
                 self.answers = True
                 await asyncio.sleep(self._every)
-        finally:
-            await consumer.stop()
 
     async def _look(self, consumer: AIOKafkaConsumer) -> None:
         self.compare(await self._topics(consumer))

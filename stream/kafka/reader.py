@@ -19,7 +19,7 @@ from aiokafka.structs import OffsetAndMetadata
 from stream.errors import LogUnavailable
 from stream.kafka.admin import admin
 from stream.kafka.cancellation import only_our_cancellation
-from stream.topics import MAX_RECORD_BYTES
+from stream.kafka.consumer import ungrouped
 
 RETRY_S = 0.1
 COORDINATOR_MOVES = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
@@ -114,30 +114,12 @@ class LogReader:
     @asynccontextmanager
     async def _looking(self, unanswered: str) -> AsyncIterator[AIOKafkaConsumer]:
         """A consumer of its own, within the deadline. Raises LogUnavailable with the sentence `unanswered`."""
-        async with self._one:
-            with only_our_cancellation():
-                consumer = await self._consumer()
-                try:
-                    async with asyncio.timeout(self._deadline):
-                        yield consumer
-                except (KafkaError, TimeoutError) as error:
-                    raise LogUnavailable(unanswered) from error
-                finally:
-                    await consumer.stop()
-
-    async def _consumer(self) -> AIOKafkaConsumer:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=MAX_RECORD_BYTES,
-        )
-        try:
-            await consumer.start()
-        except KafkaError as error:
-            await consumer.stop()
-            raise LogUnavailable(f"Kafka does not answer at {self._bootstrap}: check that it runs.") from error
-        return consumer
+        async with self._one, ungrouped(self._bootstrap) as consumer:
+            try:
+                async with asyncio.timeout(self._deadline):
+                    yield consumer
+            except (KafkaError, TimeoutError) as error:
+                raise LogUnavailable(unanswered) from error
 
 
 async def _newest_offsets(

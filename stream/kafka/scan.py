@@ -14,8 +14,9 @@ from aiokafka.errors import KafkaError
 
 from stream.errors import LogUnavailable
 from stream.kafka.admin import admin, describe
+from stream.kafka.consumer import ungrouped
 from stream.records import LogPosition
-from stream.topics import MAX_RECORD_BYTES, Topic
+from stream.topics import Topic
 
 T = TypeVar("T")
 
@@ -74,8 +75,8 @@ class LogScan:
 
     async def follow(self, topic: Topic, partition: int) -> AsyncGenerator[bytes | None, None]:
         """First None, once the end of the partition is known; then the value of each record that comes after it."""
-        consumer, place = self._consumer(), TopicPartition(topic.name, partition)
-        try:
+        place = TopicPartition(topic.name, partition)
+        async with ungrouped(self._bootstrap) as consumer:
             await self._in_time(_begin(consumer, [place], {}))
             consumer.seek(place, (await self._in_time(consumer.end_offsets([place])))[place])
             yield None
@@ -83,8 +84,6 @@ class LogScan:
                 for messages in (await consumer.getmany(timeout_ms=500)).values():
                     for message in messages:
                         yield message.value
-        finally:
-            await consumer.stop()
 
     async def _described(self, names: list[str]) -> dict[str, tuple[str, int]]:
         async with admin(self._bootstrap) as client:
@@ -99,8 +98,7 @@ class LogScan:
         """places: partition -> its topic's id. bounds: first offset and the one to stop before; default: all of it."""
         if not places:
             return
-        consumer = self._consumer()
-        try:
+        async with ungrouped(self._bootstrap) as consumer:
             ends = await self._in_time(_begin(consumer, list(places), bounds))
             while batches := await self._in_time(_next(consumer, ends)):
                 for tp, messages in batches.items():
@@ -110,16 +108,6 @@ class LogScan:
                                 topic=tp.topic, topic_id=places[tp], partition=tp.partition, offset=message.offset
                             )
                             yield Entry(position, message.key, message.value)
-        finally:
-            await consumer.stop()
-
-    def _consumer(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=MAX_RECORD_BYTES,
-        )
 
     async def _in_time(self, asked: Awaitable[T]) -> T:
         try:
@@ -135,7 +123,6 @@ async def _begin(
     consumer: AIOKafkaConsumer, places: list[TopicPartition], bounds: Mapping[TopicPartition, tuple[int, int]]
 ) -> dict[TopicPartition, int]:
     """Where to stop in each partition."""
-    await consumer.start()
     consumer.assign(places)
     firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
     stops: dict[TopicPartition, int] = {}

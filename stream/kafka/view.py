@@ -13,9 +13,10 @@ from stream.codec import decode
 from stream.errors import LogUnavailable, NewerRecord, RecordRefused
 from stream.kafka.address import Bootstrap, address_of
 from stream.kafka.cancellation import end, only_our_cancellation
+from stream.kafka.consumer import ungrouped
 from stream.records import AnyRecord
 from stream.telemetry import log
-from stream.topics import MAX_RECORD_BYTES, Topic
+from stream.topics import Topic
 
 logger = log("view")
 
@@ -101,8 +102,7 @@ class CompactedView:
     async def _follow(self) -> None:
         while True:
             try:
-                with only_our_cancellation():
-                    await self._consume(address_of(self._bootstrap))
+                await self._consume(address_of(self._bootstrap))
             except (KafkaError, OSError, TimeoutError, LogUnavailable) as error:
                 if not self._told:
                     logger.warning("view.interrupted", topic=self._topic.name, error=type(error).__name__)
@@ -111,37 +111,32 @@ class CompactedView:
 
     async def _consume(self, address: str) -> None:
         """Until Kafka is known to be elsewhere."""
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=address,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=MAX_RECORD_BYTES,
-            fetch_max_wait_ms=500,
-        )
-        try:
-            await consumer.start()
-            partitions = await self._partitions(consumer)
-            consumer.assign(partitions)
-            for tp, beginning in (await consumer.beginning_offsets(partitions)).items():
-                self._positions[tp] = max(beginning, self._positions.get(tp, beginning))
-                consumer.seek(tp, self._positions[tp])
-            self._consumer = consumer
-            ends = await consumer.end_offsets(partitions)
-            self._told = False
-            while not self._is_elsewhere(address):
-                if not self.loaded.is_set() and all(self._positions[tp] >= end for tp, end in ends.items()):
-                    self.loaded.set()
-                batches = await consumer.getmany(timeout_ms=1000)
-                for tp, messages in batches.items():
-                    for message in messages:
-                        self._take(message.key, message.value)
-                    self._positions[tp] = messages[-1].offset + 1
-                for tp in partitions:  # a compacted topic may end in records that are no more
-                    self._positions[tp] = max(self._positions[tp], await consumer.position(tp))
-                self._progress.set()
-        finally:
-            self._consumer = None
-            await consumer.stop()
+        async with ungrouped(address, fetch_max_wait_ms=500) as consumer:
+            try:
+                await self._read_on(consumer, address)
+            finally:
+                self._consumer = None
+
+    async def _read_on(self, consumer: AIOKafkaConsumer, address: str) -> None:
+        partitions = await self._partitions(consumer)
+        consumer.assign(partitions)
+        for tp, beginning in (await consumer.beginning_offsets(partitions)).items():
+            self._positions[tp] = max(beginning, self._positions.get(tp, beginning))
+            consumer.seek(tp, self._positions[tp])
+        self._consumer = consumer
+        ends = await consumer.end_offsets(partitions)
+        self._told = False
+        while not self._is_elsewhere(address):
+            if not self.loaded.is_set() and all(self._positions[tp] >= end for tp, end in ends.items()):
+                self.loaded.set()
+            batches = await consumer.getmany(timeout_ms=1000)
+            for tp, messages in batches.items():
+                for message in messages:
+                    self._take(message.key, message.value)
+                self._positions[tp] = messages[-1].offset + 1
+            for tp in partitions:  # a compacted topic may end in records that are no more
+                self._positions[tp] = max(self._positions[tp], await consumer.position(tp))
+            self._progress.set()
 
     def _is_elsewhere(self, address: str) -> bool:
         try:
