@@ -183,8 +183,8 @@ class LaneMaker:
             if api == "bamboohr":  # nothing is known of a limit a day
                 ledger = QuotaLedger(quota, self.clock)
             else:
-                day, keep = self._day_of(record), partial(self._keep_day, record)
-                ledger = QuotaLedger(quota, self.clock, day=day, keep=keep)
+                day = self._day_of(record) if ledger is None else ledger.day
+                ledger = QuotaLedger(quota, self.clock, day=day, keep=partial(self._keep_day, record))
             self._ledgers[connection, api] = ledger
         return ledger
 

@@ -129,7 +129,8 @@ class Lanes:
         saved_at = served.record.saved_at
         if served.reason is not None:
             return Serving(False, served.reason, saved_at)
-        waits = [f"{lane.api}: {lane.suspended}" for lane in served.lanes if lane.suspended is not None]
+        reasons = [(lane.api, lane.suspended or lane.ledger.closed) for lane in served.lanes]
+        waits = [f"{api}: {reason}" for api, reason in reasons if reason is not None]
         return Serving(True, "; ".join(waits) or served.record.mode, saved_at, _forecast(served))
 
     @property

@@ -166,6 +166,15 @@ class QuotaLedger:
         return self._closed_until
 
     @property
+    def closed(self) -> str | None:
+        """Why no call begins now, None while one may."""
+        try:
+            self._check_open(live=True)
+        except RateLimited as error:
+            return error.message
+        return None
+
+    @property
     def reserve(self) -> int:
         """Calls of the day that are kept for live changes."""
         return int(self.quota.reserve * (self._per_day or 0))

@@ -258,3 +258,17 @@ def test_the_count_of_a_day_that_is_over_is_not_carried_on() -> None:
         assert zoho.kept[-1].calls <= 1 + AHEAD
 
     played(scene, day=yesterday)
+
+
+def test_why_it_is_closed_is_told_to_who_looks() -> None:
+    async def scene(zoho: Organization) -> None:
+        assert zoho.ledger.closed is None
+        await zoho.call(budget=DailyBudget(limit=1000, remaining=0, reset=7200))
+        assert zoho.ledger.closed is not None
+        assert "calls of the day" in zoho.ledger.closed
+        await asyncio.sleep(7200.0)
+        assert zoho.ledger.closed is None
+        await zoho.refused(MinuteLimitHit("The minute's limit was hit."))
+        assert zoho.ledger.closed == "The minute's limit was hit."
+
+    played(scene)
