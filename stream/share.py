@@ -19,8 +19,8 @@ FIRST_BACK, BACK = 0.65, 0.9
 """Share of what got through in the minute before a refusal that is used after it: the first time others may just have
 begun, so that most of what they will take is still to come.
 """
-FLOOR = 0.1
-"""Share of the limit below which a refusal never brings us: others may have been there for a moment only."""
+FLOOR = 10
+"""Calls a minute below which a refusal never brings us: others may have been there for a moment only."""
 GROWTH_MIN = 500.0
 """Quiet minutes, squared, in which what is used after a refusal doubles."""
 EXPLAINED = 0.95
@@ -70,7 +70,7 @@ class Share:
         then, last = self._seen[0], self._seen[-1]
         if last.least <= then.most:
             return 0.0
-        return (last.about - then.about) * min(1.0, WINDOW_S / (last.at - then.at))
+        return (last.about - then.about) * WINDOW_S / max(last.at - then.at, WINDOW_S)
 
     def told(self, now: float, made: int, *, begun: int, answered: int) -> None:
         """An answer says that `made` calls were made today, by anybody; ours, so far, by any beginning of counting."""
@@ -82,16 +82,17 @@ class Share:
             self._seen.popleft()
 
     def refused(self, now: float, ours: int, told: float | None) -> float:
-        """The minute's limit was hit. ours: calls that got through in the window before. told: by Retry-After.
+        """The minute's limit was hit. ours: calls that got through in the window before. told: seconds to wait.
 
-        Returns for how many seconds no call is made: a minute where Zoho does not say, and longer each time that the
-        next refusal comes right after.
+        Returns for how many seconds no call is made: as told, or a minute, and twice as long as before when this
+        refusal comes right after the one before.
         """
         others = self.others
         if others <= 0 or ours + others < EXPLAINED * self._limit:
-            self._ceiling = max(1.0, FLOOR * self._limit, (FIRST_BACK if self._ceiling is None else BACK) * ours)
-        again = now - self._resumed_at < WINDOW_S
-        self._pause = min(2 * self._pause, LONGEST_PAUSE_S) if again and self._pause else PAUSE_S
-        pause = self._pause if told is None else told
+            self._ceiling = max(FLOOR, (FIRST_BACK if self._ceiling is None else BACK) * ours)
+        pause = PAUSE_S if told is None else told
+        if now - self._resumed_at < WINDOW_S:
+            pause = max(pause, min(2 * self._pause, LONGEST_PAUSE_S))
+        self._pause = pause
         self._resumed_at = now + pause
         return pause

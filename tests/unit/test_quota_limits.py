@@ -10,9 +10,14 @@ from typing import Any
 
 import pytest
 
+from agents.lane_making import BAMBOOHR
 from stream.core.day import DailyBudget, Day
 from stream.errors import RateLimited
 from stream.quota import AHEAD, DayUsedUp, KeptForLive, Quota, QuotaLedger
+from stream.sandbox.bamboohr import RateLimit
+from stream.sandbox.bamboohr.quirks import BambooHrQuirks
+from stream.sandbox.bamboohr.refusals import Refused
+from stream.sandbox.bamboohr.throttle import Throttle
 from stream.zoho.errors import BlockedForAWhile, DailyLimitHit, MinuteLimitHit, TooManyInFlight
 from tests.fake_clock import START
 from tests.virtual_time import VirtualTime, run
@@ -90,7 +95,7 @@ def test_the_minutes_limit_hit_again_right_after_closes_for_longer_and_much_late
     async def scene(zoho: Organization) -> None:
         for quiet in (0.0, 0.0, 0.0, 600.0):
             await asyncio.sleep(quiet)
-            await zoho.refused(MinuteLimitHit("hit"))
+            await zoho.refused(MinuteLimitHit("hit", retry_after=60.0))
             waits.append(await zoho.wait())
             await asyncio.sleep(waits[-1])
 
@@ -270,5 +275,37 @@ def test_why_it_is_closed_is_told_to_who_looks() -> None:
         assert zoho.ledger.closed is None
         await zoho.refused(MinuteLimitHit("The minute's limit was hit."))
         assert zoho.ledger.closed == "The minute's limit was hit."
+
+    played(scene)
+
+
+def test_a_limit_that_nobody_knows_is_found_and_hardly_ever_hit_again() -> None:
+    """BambooHR publishes none; the sandbox says 429 with Retry-After."""
+
+    async def scene(zoho: Organization) -> None:
+        throttle = Throttle(RateLimit(), quirks=BambooHrQuirks(), clock=zoho.loop)
+        ledger = QuotaLedger(BAMBOOHR, zoho.loop)
+        read = refused = 0
+
+        async def reader() -> None:
+            nonlocal read, refused
+            while read < 3000:
+                try:
+                    async with ledger.call():
+                        await asyncio.sleep(0.2)
+                        try:
+                            throttle.admit()
+                        except Refused as error:
+                            raise RateLimited("hit", retry_after=float(error.headers["Retry-After"])) from None
+                        read += 1
+                except RateLimited as error:
+                    refused += 1
+                    await asyncio.sleep(error.retry_after or 0.0)
+
+        began = zoho.loop.monotonic()
+        await asyncio.gather(*(reader() for _ in range(4)))
+        minutes = (zoho.loop.monotonic() - began) / 60.0
+        assert read / minutes >= 0.6 * 300
+        assert refused <= 4 * 3
 
     played(scene)
