@@ -75,6 +75,9 @@ class EventLog:
         except KafkaError as error:
             await producer.stop()
             raise LogUnavailable(f"Kafka does not answer at {self._address}: check that it runs.") from error
+        except BaseException:  # told to end meanwhile: a producer left open would have the last word in the log
+            await producer.stop()
+            raise
         self._producer = producer
 
     async def stop(self, *, grace: float = 5.0) -> None:
