@@ -22,15 +22,20 @@ class Keys:
         self._opened: dict[ConnectionId, tuple[Connection, tuple[bytes, ...]]] = {}
 
     def of(self, connection: Connection) -> tuple[bytes, ...]:
-        """Every key that a delivery may be signed with; none when they cannot be opened, which is logged once."""
+        """Every key that a delivery may be signed with; none when they cannot be opened.
+
+        That is logged once and tried again each time: the vault may have been given the key since.
+        """
         opened = self._opened.get(connection.connection)
-        if opened is None or opened[0] is not connection:
-            opened = self._opened[connection.connection] = (connection, self._open(connection))
+        is_new = opened is None or opened[0] is not connection
+        if opened is None or is_new or not opened[1]:
+            opened = self._opened[connection.connection] = (connection, self._open(connection, say=is_new))
         return opened[1]
 
-    def _open(self, connection: Connection) -> tuple[bytes, ...]:
+    def _open(self, connection: Connection, *, say: bool) -> tuple[bytes, ...]:
         try:
             return (self._open_key(connection).encode(),)
         except RosterbookError as error:
-            logger.error("gateway.key_unreadable", connection=connection.connection, reason=error.message)
+            if say:
+                logger.error("gateway.key_unreadable", connection=connection.connection, reason=error.message)
             return ()

@@ -1,0 +1,26 @@
+"""The webhook keys that the gateway holds: opened once, and asked for again where they could not be opened."""
+
+from __future__ import annotations
+
+import structlog
+
+from stream.errors import VaultLocked
+from stream.gateway.keys import Keys
+from stream.records import Connection
+from tests.gateway_client import connection
+
+
+def test_a_key_that_does_not_open_is_tried_again_and_logged_once() -> None:
+    tried: list[Connection] = []
+
+    def open_key(record: Connection) -> str:
+        tried.append(record)
+        if len(tried) < 3:
+            raise VaultLocked("The vault does not hold the key yet.")
+        return "the key"
+
+    keys, record = Keys(open_key), connection("acme")
+    with structlog.testing.capture_logs() as said:
+        assert [keys.of(record) for _ in range(4)] == [(), (), (b"the key",), (b"the key",)]
+    assert [line["event"] for line in said] == ["gateway.key_unreadable"]
+    assert len(tried) == 3, "an opened key is kept"
