@@ -21,6 +21,7 @@ from stream.kafka.scan import LogScan
 from stream.live_secrets import live_records
 from stream.settings import Settings
 from stream.telemetry import log
+from stream.topics import CONNECTIONS
 from stream.vault.fitting import refuse_loss
 from stream.vault.keyfile import lacks_ring, load_vault, ring_file
 
@@ -97,8 +98,9 @@ class Installation:
         await self._kafka.start()
         self._say(f"Kafka answers at {self._kafka.bootstrap}")
         async with admin(self._kafka.bootstrap) as client:
+            was_there = CONNECTIONS.name in await client.list_topics()
             await apply(client, settings.partitions, settings.replicas, settings.min_insync)
-        if lacks_ring(settings):  # a new one in its place would hide that what the log holds cannot be opened any more
+        if was_there and lacks_ring(settings):  # a new one would hide that what the log holds opens no more
             live = await live_records(LogScan(self._kafka.bootstrap))
             refuse_loss(live.records.values(), str(ring_file(settings).path))
         load_vault(settings, create=True)

@@ -17,6 +17,7 @@ from stream.sandbox.zoho import ZohoSandbox
 from stream.settings import Settings
 from stream.topics import COMMANDS, CONNECTIONS, Topic
 from stream.vault import load_vault
+from stream.vault.vault import new_keyset
 from tests.e2e import processes
 
 SECRETS = ("bamboo-5f1d", "0123456789abcdef0123456789abcdef", "1000.CLIENT", "c11e47-secret", "1000.aa11.bb22")
@@ -202,3 +203,17 @@ async def test_a_code_of_a_self_client_is_changed_for_tokens_that_nobody_sees(
     }
     assert shown["zoho"]["refresh_token"] == "***"
     assert not any(text in out for text in ("bamboo-token", known.client_secret))
+
+
+@pytest.mark.parametrize("process", ["gateway", "worker"])
+async def test_keys_of_another_log_end_a_process_at_its_start(data: Path, process: str) -> None:
+    """After the test above, which leaves connections on the log."""
+    ended = await processes.rosterbook(
+        process,
+        ROSTERBOOK_DATA=str(data),
+        ROSTERBOOK_VAULT_KEYS=new_keyset(),
+        ROSTERBOOK_GATEWAY_PORT="0",
+        ROSTERBOOK_METRICS_PORT="0",
+    )
+    assert ended.code == 2
+    assert "ROSTERBOOK_VAULT_KEYS opens the secrets of none: put back the file" in ended.err.splitlines()[-1]
