@@ -46,6 +46,12 @@ def _text(pattern: str, sentence: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _with_names(mapping: Mapping) -> Mapping:
+    if mapping.state_field == "":
+        raise PydanticCustomError("text", "state_field is empty: give the custom field's API name, or leave it out")
+    return mapping
+
+
 class Section(BaseModel):
     """Closed and strict: a misspelt key is a fault, not a default."""
 
@@ -122,7 +128,7 @@ class ConnectionFile(Section):
     mode: Literal["live", "preview", "paused"]
     bamboohr: BambooHrSection
     zoho: ZohoSection
-    mapping: Mapping = Mapping()
+    mapping: Annotated[Mapping, AfterValidator(_with_names)] = Mapping()
 
 
 def load_connection(path: Path) -> ConnectionFile:
@@ -168,8 +174,6 @@ def _sentence(fault: ErrorDetails) -> str:
             told = "must be text in quotes"
         case "int_type":
             told = "must be a whole number"
-        case "string_too_short":
-            told = "is empty"
         case "greater_than_equal":
             told = f"must be at least {fault['ctx']['ge']}"
         case "literal_error":

@@ -273,7 +273,7 @@ class Mapping(Model):
     """Which fields go where. state_field: api name of a Zoho custom field that also shows active or inactive."""
 
     contact_type: Literal["vendor", "customer"] = "vendor"
-    state_field: str | None = Field(default=None, min_length=1, max_length=100)
+    state_field: str | None = None
 
 
 Mode = Literal["live", "preview", "paused"]

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, JsonValue
 
 from stream.codec import canonical, decode, fingerprint
 from stream.records import AnyRecord, Record
@@ -20,6 +20,11 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 st.register_type_strategy(str, TEXT)
 st.register_type_strategy(int, st.integers(0, 2**53))
 TIMES = st.datetimes(timezones=st.just(UTC))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2**53) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
 
 
 def whole(kind: type[Record]) -> st.SearchStrategy[Record]:
@@ -39,6 +44,8 @@ def _of(annotation: Any) -> st.SearchStrategy[Any]:
         return TIMES
     if get_origin(annotation) is tuple and AwareDatetime in parts:
         return st.lists(TIMES, max_size=3).map(tuple)
+    if JsonValue in parts:
+        return st.dictionaries(TEXT, JSON, max_size=3)
     return st.none() | TIMES if AwareDatetime in parts else st.from_type(annotation)
 
 

@@ -253,7 +253,7 @@ def test_an_organization_belongs_to_one_connection(acme: Connection) -> None:
 
 
 def test_an_empty_name_of_a_field_is_refused(folder: Path) -> None:
-    assert "mapping.state_field: is empty" in refusal(folder, FILE + 'state_field = ""')
+    assert "mapping: state_field is empty" in refusal(folder, FILE + 'state_field = ""')
 
 
 @pytest.mark.parametrize(
