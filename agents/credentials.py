@@ -11,13 +11,14 @@ from stream.bamboohr.hosts import base_url
 from stream.bamboohr.oauth import BambooHrAccounts
 from stream.clock import Clock
 from stream.http import Admit
+from stream.issuer import Issuer
 from stream.kafka.event_log import EventLog
 from stream.kafka.view import CompactedView
 from stream.kept_tokens import KeptTokens
 from stream.records import Connection, ConnectionId, Sealed, Tokens
 from stream.settings import Settings
 from stream.telemetry import Masked
-from stream.tokens import AccessTokens, Issuer
+from stream.tokens import AccessTokens
 from stream.vault.vault import Purpose, Vault
 from stream.zoho.oauth import ZohoAccounts
 
@@ -47,9 +48,9 @@ class Credentials:
             return self._opened(record, record.bamboohr.api_key, "bamboohr.api_key")
         assert oauth is not None
         issuer = BambooHrAccounts(
-            base_url(self.settings, record.bamboohr.subdomain),
             self._opened(record, oauth.client_id, "bamboohr.client_id"),
             self._opened(record, oauth.client_secret, "bamboohr.client_secret"),
+            base_url(self.settings, record.bamboohr.subdomain),
         )
         given = self._opened(record, oauth.refresh_token, "bamboohr.refresh_token")
         return self._access_tokens(record, "bamboohr", issuer, given, admit)
@@ -57,10 +58,10 @@ class Credentials:
     def of_zoho(self, record: Connection, admit: Admit) -> AccessTokens:
         """admit: asked before each token request."""
         issuer = ZohoAccounts(
-            self.settings,
-            record.zoho.region,
             self._opened(record, record.zoho.client_id, "zoho.client_id"),
             self._opened(record, record.zoho.client_secret, "zoho.client_secret"),
+            self.settings,
+            record.zoho.region,
         )
         given = self._opened(record, record.zoho.refresh_token, "zoho.refresh_token")
         return self._access_tokens(record, "zoho", issuer, given, admit)

@@ -14,8 +14,8 @@ import aiohttp
 from stream.clock import Clock
 from stream.errors import AnswerLost, CredentialsRefused, Unavailable, UsageError
 from stream.http import call
+from stream.issuer import Granted, Issuer, RefreshTokenRefused
 from stream.telemetry import Masked
-from stream.tokens import Granted, Issuer, RefreshTokenRefused
 
 LONGEST = 4096
 """Characters of a query; both vendors' stay far below."""

@@ -15,14 +15,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import aiohttp
 
 from stream.clock import Clock
 from stream.errors import AnswerLost, ConnectionTrouble, CredentialsRefused, RateLimited, Unavailable
-from stream.http import Admit, Answer, Request, call
+from stream.http import Admit, call
+from stream.issuer import Granted, Issuer, RefreshTokenRefused, unusable
 from stream.telemetry import Masked, log
 
 logger = log("tokens")
@@ -36,7 +36,7 @@ class TokenPolicy:
     ahead: renewed so long before its end, a short-lived token in the last twelfth of its life. longest: no token counts
     as alive for more. requests, window: of one refresh token (Zoho Accounts, token limits; BambooHR documents none).
     rest: the old token is used so long after a failed renewal, while it lives. refused_rest: a refusal is believed so
-    long. clock_differs: from the vendor's, before it is said.
+    long.
     """
 
     ahead: float = 300.0
@@ -45,24 +45,10 @@ class TokenPolicy:
     window: float = 600.0
     rest: float = 60.0
     refused_rest: float = 300.0
-    clock_differs: float = 300.0
 
 
 class TokenRefused(CredentialsRefused):
     """The API does not accept the access token: it is dead, or lacks a scope or permission."""
-
-
-class RefreshTokenRefused(CredentialsRefused):
-    """The issuer does not know the refresh token any more: somebody must consent again."""
-
-
-@dataclass(frozen=True)
-class Granted:
-    """What an issuer gave. lifetime: seconds. refresh_token: None where the one that was used stays."""
-
-    access_token: Masked
-    lifetime: float
-    refresh_token: Masked | None = None
 
 
 @dataclass(frozen=True)
@@ -77,33 +63,6 @@ class HeldTokens:
     requested_at: tuple[datetime, ...] = ()
     refresh_token: Masked | None = None
     asking: bool = False
-
-
-class Issuer(Protocol):
-    """A vendor's token endpoint, for one client. rotates: whether an answer may hold another refresh token."""
-
-    @property
-    def name(self) -> str:
-        """As people know the vendor."""
-        ...
-
-    @property
-    def rotates(self) -> bool: ...
-
-    @property
-    def if_none_came(self) -> str:
-        """What to do, in a few words, when a code brought no refresh token."""
-        ...
-
-    def request(self, refresh_token: Masked) -> Request: ...
-
-    def code_request(self, code: Masked, redirect_uri: str | None) -> Request: ...
-
-    def read(self, answer: Answer, now: datetime) -> Granted:
-        """Raises RefreshTokenRefused, CredentialsRefused, ConnectionMisset, RateLimited: certain, nothing was granted;
-        Unavailable: perhaps it was.
-        """
-        ...
 
 
 class AccessTokens:
@@ -146,7 +105,6 @@ class AccessTokens:
         self._refused_until = float("-inf")
         self._replacing = False
         self._replaced_at = float("-inf")
-        self._clock_told = False
 
     async def using(self, send: Callable[[str], Awaitable[T]]) -> T:
         """What `send` returns, given a token; once more with a fresh one when it raises TokenRefused.
@@ -268,7 +226,6 @@ class AccessTokens:
             raise unusable(self._issuer.name, **error.context) from None
         except ConnectionTrouble as error:
             raise self._believe(error) from None
-        self._look_at_clock(answer)
         try:
             return self._issuer.read(answer, self._clock.now())
         except Unavailable:
@@ -305,29 +262,6 @@ class AccessTokens:
                 f"{self._issuer.name} is asked for tokens ten times in ten minutes at most; the next request waits.",
                 retry_after=wait,
             )
-
-    def _look_at_clock(self, answer: Answer) -> None:
-        """Say it once when this machine's clock is not the vendor's: nothing here depends on it, but webhooks do."""
-        try:
-            differs = (self._clock.now() - parsedate_to_datetime(answer.headers["date"])).total_seconds()
-        except (KeyError, ValueError, TypeError, OverflowError):
-            return
-        wrong = abs(differs) > self._policy.clock_differs
-        if wrong and not self._clock_told:
-            logger.warning(
-                "tokens.clock_differs",
-                api=self._issuer.name,
-                seconds=round(differs),
-                reason=f"This machine's clock is not that of {self._issuer.name}: set it, or have it set by NTP.",
-            )
-        self._clock_told = wrong
-
-
-def unusable(name: str, retry_after: float | None = None, /, **context: str | int | float | None) -> Unavailable:
-    """The error for an answer, or none, that says neither that a token was granted nor that it was not."""
-    return Unavailable(
-        f"{name} gave no usable answer to a token request; it is asked again.", retry_after=retry_after, **context
-    )
 
 
 def _seen(renewal: asyncio.Task[Masked]) -> None:

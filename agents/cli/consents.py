@@ -88,9 +88,9 @@ class ConsentDesk:
         match api:
             case "bamboohr":
                 url = base_url(self.settings, file.bamboohr.subdomain)
-                issuer = bamboohr.BambooHrAccounts(url, oauth.client_id, oauth.client_secret)
+                issuer = bamboohr.BambooHrAccounts(oauth.client_id, oauth.client_secret, url)
             case "zoho":
-                issuer = zoho.ZohoAccounts(self.settings, file.zoho.region, oauth.client_id, oauth.client_secret)
+                issuer = zoho.ZohoAccounts(oauth.client_id, oauth.client_secret, self.settings, file.zoho.region)
             case _:
                 assert_never(api)
         code = oauth.code or await self._consented(file, issuer, oauth)
@@ -183,4 +183,4 @@ async def _line() -> str:
 
 
 def _name(api: Api) -> str:
-    return zoho.NAME if api == "zoho" else bamboohr.NAME
+    return zoho.ZohoAccounts.name if api == "zoho" else bamboohr.BambooHrAccounts.name

@@ -18,11 +18,11 @@ from stream.bamboohr.oauth import BambooHrAccounts
 from stream.clock import SystemClock
 from stream.consent import LONGEST, Declined, code_in, exchange, read_pasted, read_query
 from stream.errors import ConnectionMisset, CredentialsRefused, Unavailable, UsageError
+from stream.issuer import Granted, Issuer
 from stream.sandbox.bamboohr import BambooHrQuirks, BambooHrSandbox, Company
 from stream.sandbox.zoho import ZohoSandbox
 from stream.settings import Settings
 from stream.telemetry import Masked
-from stream.tokens import Granted, Issuer
 from stream.zoho import oauth as zoho_oauth
 from stream.zoho.oauth import SCOPES, ZohoAccounts, region_in
 from tests.unit.vendor import DROPPED, SILENT, HandClock, Reply, vendor
@@ -49,7 +49,7 @@ async def zoho() -> AsyncIterator[tuple[ZohoSandbox, ZohoAccounts, aiohttp.Clien
     await sandbox.start()
     settings = Settings(zoho_accounts_url=sandbox.accounts_url, zoho_api_url=sandbox.api_url)
     known = sandbox.credentials
-    issuer = ZohoAccounts(settings, "eu", Masked(known.client_id), Masked(known.client_secret))
+    issuer = ZohoAccounts(Masked(known.client_id), Masked(known.client_secret), settings, "eu")
     try:
         async with aiohttp.ClientSession() as http:
             yield sandbox, issuer, http
@@ -62,7 +62,7 @@ async def bamboohr() -> AsyncIterator[tuple[BambooHrSandbox, BambooHrAccounts, a
     sandbox = BambooHrSandbox(Company("acme"), clock=CLOCK, quirks=BambooHrQuirks())
     await sandbox.start()
     known = sandbox.credentials
-    issuer = BambooHrAccounts(sandbox.base_url, Masked(known.client_id), Masked(known.client_secret))
+    issuer = BambooHrAccounts(Masked(known.client_id), Masked(known.client_secret), sandbox.base_url)
     try:
         async with aiohttp.ClientSession() as http:
             yield sandbox, issuer, http
@@ -135,14 +135,14 @@ async def test_without_offline_access_there_is_no_refresh_token_and_it_is_said()
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [
-        ("invalid_client", "check the region first, then the client id"),
-        ("invalid_client_secret", "give the connection the one of this region"),
-        ("invalid_redirect_uri", "connect Zoho Books again"),
+        ("invalid_client", "check the region, then the client id"),
+        ("invalid_client_secret", "give the connection that of this region"),
+        ("invalid_redirect_uri", "give the one that is registered"),
     ],
 )
 async def test_a_refusal_of_zoho_that_comes_with_http_200_says_what_to_do(error: str, remedy: str) -> None:
     async with vendor([Reply({"error": error})]) as (server, http):
-        issuer = ZohoAccounts(Settings(zoho_accounts_url=server.url), "eu", Masked("i"), Masked("s"))
+        issuer = ZohoAccounts(Masked("i"), Masked("s"), Settings(zoho_accounts_url=server.url), "eu")
         with pytest.raises(CredentialsRefused, match=remedy):
             await changed(http, issuer, Masked("c"))
     assert len(server.seen) == 1
@@ -151,7 +151,7 @@ async def test_a_refusal_of_zoho_that_comes_with_http_200_says_what_to_do(error:
 @pytest.mark.parametrize("trouble", [DROPPED, SILENT, Reply(status=502), Reply(b"<html>")])
 async def test_a_code_whose_change_failed_is_not_used_again(trouble: Reply) -> None:
     async with vendor([trouble]) as (server, http):
-        issuer = ZohoAccounts(Settings(zoho_accounts_url=server.url), "eu", Masked("i"), Masked("s"))
+        issuer = ZohoAccounts(Masked("i"), Masked("s"), Settings(zoho_accounts_url=server.url), "eu")
         with pytest.raises(Unavailable):
             await exchange(http, issuer, Masked("c"), redirect_uri=None, deadline=0.3, clock=HandClock())
     assert len(server.seen) == 1
@@ -183,7 +183,7 @@ async def test_a_token_of_another_region_names_the_right_one() -> None:
     """The answer of the accounts server says where the account's API is."""
     answer = {"access_token": "1000.a", "refresh_token": "1000.r", "api_domain": "https://www.zohoapis.in"}
     async with vendor([Reply(answer)]) as (server, http):
-        issuer = ZohoAccounts(Settings(), "eu", Masked("i"), Masked("s"))
+        issuer = ZohoAccounts(Masked("i"), Masked("s"), Settings(), "eu")
         request = issuer.code_request(Masked("c"), None)
         assert request.url == "https://accounts.zoho.eu/oauth/v2/token"
         with pytest.MonkeyPatch.context() as patch:

@@ -186,14 +186,14 @@ def test_no_answer_leads_credentials_elsewhere(
         code, http, clock = Masked("c"), None, HandClock()
         try:
             if vendor == "zoho":
-                zoho = ZohoAccounts(SETTINGS, region, Masked("i"), Masked("s"))
+                zoho = ZohoAccounts(Masked("i"), Masked("s"), SETTINGS, region)
                 api = f"https://{REGIONS[region].api}/books/v3" if region in REGIONS else "https://www.zohoapis.com"
                 books = ZohoBooks(http, api, "1", tokens(zoho), admit=door.admit, deadline=1.0, clock=clock)  # type: ignore[arg-type]
                 await exchange(http, zoho, code, redirect_uri=None, deadline=1.0, clock=clock)  # type: ignore[arg-type]
                 await books.organizations()
             else:
                 url = base_url(SETTINGS, subdomain)
-                accounts = BambooHrAccounts(url, Masked("i"), Masked("s"))
+                accounts = BambooHrAccounts(Masked("i"), Masked("s"), url)
                 people = BambooHr(http, url, tokens(accounts), admit=door.admit, deadline=1.0, clock=clock)  # type: ignore[arg-type]
                 await exchange(http, accounts, code, redirect_uri="https://x.test/", deadline=1.0, clock=clock)  # type: ignore[arg-type]
                 await people.fields()

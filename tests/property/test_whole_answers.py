@@ -129,7 +129,7 @@ def test_a_token_is_taken_or_the_lane_is_told_why_not_and_it_is_never_alive_for_
 
     tokens = AccessTokens(
         cast(Any, None),
-        ZohoAccounts(ProcessSettings(), "eu", Masked("i"), Masked("s")),
+        ZohoAccounts(Masked("i"), Masked("s"), ProcessSettings(), "eu"),
         refresh_token=Masked("r"),
         held=None,
         save=save,

@@ -23,9 +23,10 @@ from stream.errors import (
     RateLimited,
     Unavailable,
 )
+from stream.issuer import RefreshTokenRefused
 from stream.records import EmployeeId
 from stream.telemetry import Masked
-from stream.tokens import AccessTokens, HeldTokens, RefreshTokenRefused, TokenPolicy
+from stream.tokens import AccessTokens, HeldTokens, TokenPolicy
 from tests.unit.vendor import DROPPED, Door, HandClock, Reply, Seen, Vendor, half, vendor
 
 GIVEN = "rt-given"
@@ -90,7 +91,7 @@ async def office(
     async with vendor(script) as (server, session):
         tokens = AccessTokens(
             session,
-            BambooHrAccounts(f"{server.url}/acme", Masked("id"), Masked("s&cret")),
+            BambooHrAccounts(Masked("id"), Masked("s&cret"), f"{server.url}/acme"),
             refresh_token=Masked(GIVEN),
             held=held,
             save=keep,
@@ -274,20 +275,6 @@ async def test_a_clock_that_an_owner_had_wrong_by_an_hour_costs_one_request_at_m
         here.clock.pass_time(3000)
         assert await here.tokens.using(send) == "at-1"
     assert len(here.server.seen) <= 1
-
-
-async def test_a_clock_that_is_not_the_vendors_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    def answer(_: Seen) -> Reply:
-        return Reply({"access_token": "at", "expires_in": 3600}, headers={"Date": "Wed, 04 Mar 2026 10:15:00 GMT"})
-
-    said: list[dict[str, object]] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stream.tokens.logger.warning", lambda event, **fields: said.append({"event": event, **fields}))
-        async with office(answer) as here:
-            await here.tokens.token()
-            here.clock.pass_time(3600 - 299)
-            await here.tokens.token()
-    assert [(line["event"], line["seconds"]) for line in said] == [("tokens.clock_differs", -3600)]
 
 
 async def people(here: Office) -> BambooHr:

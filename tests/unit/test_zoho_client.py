@@ -97,7 +97,7 @@ async def books(
         secret = Masked("s")
         held = AccessTokens(
             session,
-            ZohoAccounts(Settings(zoho_accounts_url=server.url), "eu", secret, secret),
+            ZohoAccounts(secret, secret, Settings(zoho_accounts_url=server.url), "eu"),
             refresh_token=secret,
             held=None,
             save=save,
@@ -539,7 +539,7 @@ async def test_no_connection_takes_longer_to_stand_than_its_share_of_the_deadlin
 
         tokens = AccessTokens(
             session,
-            ZohoAccounts(Settings(zoho_accounts_url=server.url), "eu", secret, secret),
+            ZohoAccounts(secret, secret, Settings(zoho_accounts_url=server.url), "eu"),
             refresh_token=secret,
             held=held,
             save=save,

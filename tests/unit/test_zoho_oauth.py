@@ -67,7 +67,7 @@ async def accounts(
     async with vendor(script) as (server, session):
         tokens = AccessTokens(
             session,
-            ZohoAccounts(Settings(zoho_accounts_url=url or server.url), "eu", Masked("id"), Masked("s&cret")),
+            ZohoAccounts(Masked("id"), Masked("s&cret"), Settings(zoho_accounts_url=url or server.url), "eu"),
             refresh_token=Masked("1000.r"),
             held=held,
             save=save,
