@@ -14,18 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.bamboohr import oauth as bamboohr_oauth
+from stream.bamboohr.client import BambooHr
 from stream.bamboohr.oauth import BambooHrAccounts
 from stream.clock import SystemClock
 from stream.consent import LONGEST, Declined, code_in, exchange, read_pasted, read_query
+from stream.core.mapping import FIELDS
 from stream.errors import ConnectionMisset, CredentialsRefused, Unavailable, UsageError
 from stream.issuer import Granted, Issuer
+from stream.records import EmployeeId
 from stream.sandbox.bamboohr import BambooHrQuirks, BambooHrSandbox, Company
 from stream.sandbox.zoho import ZohoSandbox
 from stream.settings import Settings
 from stream.telemetry import Masked
+from stream.tokens import AccessTokens, HeldTokens
 from stream.zoho import oauth as zoho_oauth
 from stream.zoho.oauth import SCOPES, ZohoAccounts, region_in
-from tests.unit.vendor import DROPPED, SILENT, HandClock, Reply, vendor
+from tests.unit.vendor import DROPPED, SILENT, Door, HandClock, Reply, vendor
 
 BACK = "https://rosterbook.example/oauth/bamboohr/callback"
 ZOHO_BACK = "https://rosterbook.example/oauth/zoho/callback"
@@ -115,6 +119,31 @@ async def test_a_consent_to_bamboohr_brings_a_refresh_token() -> None:
         assert caller.scopes == frozenset(bamboohr_oauth.SCOPES)
         with pytest.raises(CredentialsRefused, match="works once"):
             await changed(http, issuer, code_in(fields, "BambooHR"), BACK)
+
+
+async def test_with_the_scopes_that_are_asked_for_everything_can_be_read() -> None:
+    async with bamboohr() as (sandbox, issuer, http):
+        ada = sandbox.company.hire({"firstName": "Ada", "lastName": "Moreno", "workEmail": "ada@example.test"})
+        code = sandbox.accounts.consent(frozenset(bamboohr_oauth.SCOPES), BACK)
+        brought = await changed(http, issuer, Masked(code), BACK)
+        assert brought.refresh_token is not None
+
+        async def save(_: HeldTokens) -> None: ...
+
+        tokens = AccessTokens(
+            http,
+            issuer,
+            refresh_token=brought.refresh_token,
+            held=None,
+            save=save,
+            admit=Door().admit,
+            deadline=2.0,
+            clock=CLOCK,
+        )
+        client = BambooHr(http, sandbox.base_url, tokens, admit=Door().admit, deadline=2.0, clock=CLOCK)
+        assert await client.employee(EmployeeId(ada), FIELDS)
+        assert {"firstName", "workEmail"} <= await client.fields()
+        assert [len(page.rows) async for page in client.people(["firstName"])] == [1]
 
 
 async def test_a_scope_that_the_app_lacks_is_a_consent_that_was_not_given() -> None:

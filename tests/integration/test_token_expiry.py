@@ -37,6 +37,7 @@ from stream.records import (
 )
 from stream.sandbox.bamboohr import BambooHrQuirks, BambooHrSandbox, Company, RateLimit
 from stream.sandbox.zoho import Limits, ZohoSandbox
+from stream.sandbox.zoho.app import SCOPES
 from stream.settings import Settings
 from stream.telemetry import Masked
 from stream.topics import TOPIC_OF
@@ -87,6 +88,10 @@ class Shop:
         self.zoho = ZohoSandbox(
             clock=self.clock, limits=Limits(per_minute=10**6, per_day=10**6, in_flight=100, burst=10**6)
         )
+        self.refresh_tokens = {
+            "bamboohr": self.bamboohr.credentials.refresh_token,
+            "zoho": self.zoho.credentials.refresh_token,
+        }
         self.tables = Tables()
         self.said: list[Any] = []
         self.lanes: dict[str, Lane] = {}
@@ -117,6 +122,18 @@ class Shop:
             self.crashes.append,
         )
 
+    async def consent_again(self, side: Literal["bamboohr", "zoho"]) -> None:
+        """Somebody consents, and the connection is added again with what that brings."""
+        accounts = self.bamboohr.accounts
+        (back,) = accounts.app.redirect_uris
+        if side == "bamboohr":
+            brought = accounts.exchange(accounts.consent(accounts.app.scopes, back), back)
+            self.refresh_tokens[side] = str(brought["refresh_token"])
+        else:
+            self.refresh_tokens[side] = self.zoho.tokens.grant(SCOPES)
+        await self.close()
+        self.open()
+
     def connection(self) -> Connection:
         """Its settings, sealed anew each time, as `rosterbook connection add` seals them."""
 
@@ -132,7 +149,7 @@ class Shop:
                 oauth=OAuthClient(
                     client_id=seal(bamboohr.client_id, "bamboohr.client_id"),
                     client_secret=seal(bamboohr.client_secret, "bamboohr.client_secret"),
-                    refresh_token=seal(bamboohr.refresh_token, "bamboohr.refresh_token"),
+                    refresh_token=seal(self.refresh_tokens["bamboohr"], "bamboohr.refresh_token"),
                 ),
             ),
             webhook_key=seal("unused", "bamboohr.webhook_key"),
@@ -142,7 +159,7 @@ class Shop:
                 calls_per_minute=10**6,
                 client_id=seal(zoho.client_id, "zoho.client_id"),
                 client_secret=seal(zoho.client_secret, "zoho.client_secret"),
-                refresh_token=seal(zoho.refresh_token, "zoho.refresh_token"),
+                refresh_token=seal(self.refresh_tokens["zoho"], "zoho.refresh_token"),
             ),
             saved_at=datetime.now(UTC),
         )
@@ -291,3 +308,26 @@ async def test_a_connection_that_is_added_again_goes_on_with_the_refresh_token_t
             here.open()
         assert here.failures() == []
         assert here.token_requests[0] == 3
+
+
+async def test_while_both_consents_are_revoked_nothing_is_lost() -> None:
+    async with shop(3, "rotated") as here:
+        here.hear()
+        await here.until(lambda: all(lane.idle for lane in here.lanes.values()))
+        here.bamboohr.accounts.revoke("access")
+        here.bamboohr.accounts.revoke("refresh")
+        here.zoho.tokens.revoke(here.refresh_tokens["zoho"])
+        for employee in list(here.company.people):
+            here.company.change(employee, {"lastName": "Tokensen"})
+        here.hear()
+        people = here.lanes["bamboohr"]
+        await here.until(lambda: people.suspended is not None)
+        assert people.suspended == "BambooHR no longer accepts the refresh token: connect BambooHR again."
+        await here.consent_again("bamboohr")
+        contacts = here.lanes["zoho"]
+        await here.until(lambda: contacts.suspended is not None)
+        assert contacts.suspended == "Zoho no longer knows the refresh token: connect Zoho Books again."
+        await here.consent_again("zoho")
+        await here.until(lambda: all(lane.idle for lane in here.lanes.values()))
+        shown = [contact.text_of_primary("last_name") for contact in here.zoho.organization.contacts.values()]
+        assert set(shown) == {"Tokensen"}
