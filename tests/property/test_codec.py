@@ -13,12 +13,19 @@ from hypothesis import strategies as st
 from pydantic import AwareDatetime, JsonValue
 
 from stream.codec import canonical, decode, fingerprint
-from stream.records import AnyRecord, Record
+from stream.records import AnyRecord, BambooHrSettings, OAuthClient, Record, Sealed
 from stream.topics import TOPIC_OF
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 st.register_type_strategy(str, TEXT)
 st.register_type_strategy(int, st.integers(0, 2**53))
+SEALED = st.builds(Sealed, key=TEXT, box=TEXT)
+CLIENTS = st.builds(OAuthClient, client_id=SEALED, client_secret=SEALED, refresh_token=SEALED)
+st.register_type_strategy(
+    BambooHrSettings,
+    st.builds(BambooHrSettings, subdomain=TEXT, api_key=SEALED, oauth=st.none())
+    | st.builds(BambooHrSettings, subdomain=TEXT, api_key=st.none(), oauth=CLIENTS),
+)
 TIMES = st.datetimes(timezones=st.just(UTC))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(0, 2**53) | TEXT,
