@@ -7,30 +7,27 @@ from typing import Literal
 
 import aiohttp
 
+from agents.own_secrets import OwnSecrets
 from stream.bamboohr.hosts import base_url
 from stream.bamboohr.oauth import BambooHrAccounts
 from stream.clock import Clock
 from stream.http import Admit
 from stream.issuer import Issuer
-from stream.kafka.event_log import EventLog
-from stream.kafka.view import CompactedView
 from stream.kept_tokens import KeptTokens
 from stream.records import Connection, ConnectionId, Sealed, Tokens
 from stream.settings import Settings
 from stream.telemetry import Masked
 from stream.tokens import AccessTokens
-from stream.vault.vault import Purpose, Vault
+from stream.vault.vault import Purpose
 from stream.zoho.oauth import ZohoAccounts
 
 
 @dataclass
 class Credentials:
-    """Of all connections. tokens: the view of `tokens`. Every method but `forget` may raise VaultLocked."""
+    """Of all connections. Every method but `forget` may raise VaultLocked."""
 
     settings: Settings
-    log: EventLog
-    tokens: CompactedView
-    vault: Vault
+    own: OwnSecrets
     http: aiohttp.ClientSession
     clock: Clock
     _kept: dict[tuple[ConnectionId, str], KeptTokens] = field(default_factory=dict)
@@ -38,7 +35,7 @@ class Credentials:
 
     def forget(self, partition: int) -> None:
         """The partition came, and `tokens` has been read to its end since: what it holds counts."""
-        for key in [key for key in self._kept if self.log.partition_of(key[0]) == partition]:
+        for key in [key for key in self._kept if self.own.log.partition_of(key[0]) == partition]:
             del self._kept[key]
 
     def of_bamboohr(self, record: Connection, admit: Admit) -> Masked | AccessTokens:
@@ -67,20 +64,20 @@ class Credentials:
         return self._access_tokens(record, "zoho", issuer, given, admit)
 
     def _opened(self, record: Connection, sealed: Sealed, purpose: Purpose) -> Masked:
-        return self.vault.open(sealed, connection=record.connection, purpose=purpose)
+        return self.own.vault.open(sealed, connection=record.connection, purpose=purpose)
 
     def _access_tokens(
         self, record: Connection, api: Literal["bamboohr", "zoho"], issuer: Issuer, given: Masked, admit: Admit
     ) -> AccessTokens:
         kept = self._kept.get((record.connection, api))
         if kept is None or kept.given.reveal != given.reveal:
-            saved = self.tokens.records.get(f"{record.connection}|{api}")
+            saved = self.own.tokens.records.get(f"{record.connection}|{api}")
             kept = self._kept[record.connection, api] = KeptTokens(
                 record.connection,
                 api,
                 given,
-                vault=self.vault,
-                append=self.log.append,
+                vault=self.own.vault,
+                append=self.own.save,
                 saved=saved if isinstance(saved, Tokens) else None,
             )
         return AccessTokens(

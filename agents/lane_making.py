@@ -14,6 +14,7 @@ import aiohttp
 from agents.credentials import Credentials
 from agents.operations import Operations
 from agents.orders import handlers
+from agents.own_secrets import OwnSecrets
 from agents.partition import Partition
 from agents.tables import Rows
 from stream.bamboohr.client import BambooHr
@@ -71,7 +72,8 @@ class LaneMaker:
     """Partition -> the generation in which it was ours last."""
 
     def __post_init__(self) -> None:
-        self._credentials = Credentials(self.settings, self.log, self.tokens, self.vault, self.http, self.clock)
+        self._own = OwnSecrets(self.log, self.tokens, self.vault, self.fence)
+        self._credentials = Credentials(self.settings, self._own, self.http, self.clock)
 
     def taken(self, partition: Partition) -> None:
         """The partition came, and `tokens` has been read to its end since.
@@ -91,7 +93,7 @@ class LaneMaker:
         contacts, zoho = self._contacts(record, number)
         operations = Operations(
             record.connection,
-            handlers(record, bamboohr, zoho),
+            handlers(record, bamboohr, zoho, self._own),
             company=lambda: self.companies.get(number, f"{record.connection}/company"),
             append=self.log.append,
             crashed=self.crashed,

@@ -16,6 +16,7 @@ from stream.kafka.view import CompactedView
 from stream.lane import Lane
 from stream.records import AnyRecord, Connection, ConnectionId
 from stream.telemetry import log
+from stream.vault.places import is_same_but_sealed_anew
 
 logger = log("lanes")
 
@@ -36,6 +37,13 @@ class _Served:
     def lanes(self) -> list[Lane]:
         """Those that pay: none while the connection is paused."""
         return [] if self.made is None or self.record.mode == "paused" else [self.made.people, self.made.contacts]
+
+    def goes_on_with(self, record: Connection | None) -> bool:
+        """Whether the settings were only sealed anew: what was made of them has the secrets already."""
+        if self.made is None or record is None or not is_same_but_sealed_anew(self.record, record):
+            return False
+        self.record = record
+        return True
 
     async def close(self) -> None:
         if self.made is not None:
@@ -103,7 +111,10 @@ class Lanes:
         async with self._one:
             if self._open.get(partition.number) is not partition:
                 return
-            if (before := self._served.pop(connection, None)) is not None:
+            if (before := self._served.get(connection)) is not None:
+                if before.goes_on_with(record):
+                    return
+                del self._served[connection]
                 await before.close()
             if record is not None:
                 await self._serve(partition, record)

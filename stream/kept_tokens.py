@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from stream.records import ConnectionId, Sealed, Tokens
-from stream.telemetry import Masked
+from stream.telemetry import Masked, log
 from stream.tokens import HeldTokens
-from stream.vault.places import OF_TOKENS
+from stream.vault.places import OF_TOKENS, keys_of
 from stream.vault.vault import Vault
+
+logger = log("tokens")
 
 
 class KeptTokens:
@@ -29,14 +31,14 @@ class KeptTokens:
         saved: Tokens | None,
     ) -> None:
         """given: the refresh token in the connection's settings. append: returns once the brokers have the record.
-        saved: the newest record, whatever it descends from. Raises VaultLocked.
+        saved: the newest record, whatever it descends from. Raises VaultLocked when a key is missing.
         """
         self.connection = connection
         self.given = given
         self._api = api
         self._vault = vault
         self._append = append
-        self.held = None if saved is None else self._descending(saved)
+        self.held = None if saved is None or self._is_lost(saved) else self._descending(saved)
 
     async def save(self, held: HeldTokens) -> None:
         """Raises LogUnavailable."""
@@ -53,6 +55,13 @@ class KeptTokens:
             )
         )
         self.held = held
+
+    def _is_lost(self, saved: Tokens) -> bool:
+        """Whether it was given up with the key that sealed it. One whose key is only missing must not be replaced."""
+        lost = bool(keys_of(saved) & self._vault.lost_ids)
+        if lost:
+            logger.warning("tokens.lost_with_their_key", connection=self.connection, api=self._api)
+        return lost
 
     def _descending(self, saved: Tokens) -> HeldTokens | None:
         given = self._open(saved.given, "given")

@@ -21,7 +21,19 @@ import cyclopts
 from agents.cli.console import print_error
 from stream.errors import ActionNeeded, RosterbookError, UsageError
 
-GROUPS = ("demo", "up", "connection", "dead_letters", "kafka", "gateway", "worker", "topics", "tables", "sandbox")
+GROUPS = (
+    "demo",
+    "up",
+    "connection",
+    "dead_letters",
+    "kafka",
+    "gateway",
+    "worker",
+    "topics",
+    "tables",
+    "vault",
+    "sandbox",
+)
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 

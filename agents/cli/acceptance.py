@@ -17,7 +17,7 @@ import orjson
 from stream.bamboohr.signature import SIGNATURE, TIMESTAMP, sign
 from stream.clock import Clock
 from stream.errors import Retriable, SettingsError
-from stream.records import Connection, ConnectionId
+from stream.records import Connection
 from stream.telemetry import Masked
 
 DEADLINE_S = 30.0
@@ -28,11 +28,10 @@ Where = Callable[[], str | None]
 """Gives a process's `http://host:port`, asked each time since it may start only now."""
 
 
-async def refuse_other_vault(connection: ConnectionId, key: str, worker: str | None) -> None:
-    """Raise SettingsError when the running worker could not open what this vault key seals: saved, it would end its
-    service.
+async def refuse_other_vault(key: str, worker: str | None) -> None:
+    """Raise SettingsError when the running worker could not open what this key seals: saved, it would end its service.
 
-    A worker that does not answer now is asked for its service once the connection is saved.
+    A worker that does not answer now is taken to hold it.
     """
     if worker is None:
         return
@@ -46,8 +45,7 @@ async def refuse_other_vault(connection: ConnectionId, key: str, worker: str | N
     if isinstance(held, list) and key not in held:
         raise SettingsError(
             f"Vault key {key} is not one that the worker at {worker} holds: point ROSTERBOOK_VAULT_KEY_FILE (or "
-            "ROSTERBOOK_VAULT_KEYS) at the keys it was started with.",
-            connection=connection,
+            "ROSTERBOOK_VAULT_KEYS) at the same keys for both."
         )
 
 

@@ -69,7 +69,7 @@ async def add(file: Path, /, *, consent: bool = False, json: bool = False) -> No
     try:
         async with _connections(bootstrap) as view:
             known = _known(view)
-            await refuse_other_vault(loaded.id, vault.newest, worker_url(settings))
+            await refuse_other_vault(vault.newest, worker_url(settings))
             refuse_conflicts(loaded.id, Binding.of(loaded), known.values())
             desk = ConsentDesk(settings, vault, LogScan(bootstrap), log.partition_of(loaded.id), clock)
             loaded = await desk.completed(loaded, known.get(loaded.id), anew=consent)

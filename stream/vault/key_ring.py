@@ -7,6 +7,7 @@ nobody may take for a ring that was mixed up.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from stream.errors import VaultLocked
 
 _STATUS = tink_pb2.DESCRIPTOR.enum_types_by_name["KeyStatusType"].values_by_name
 ENABLED, DESTROYED = _STATUS["ENABLED"].number, _STATUS["DESTROYED"].number
+ID = re.compile("[0-9a-f]{8}")
 WITH_ID = tink_pb2.DESCRIPTOR.enum_types_by_name["OutputPrefixType"].values_by_name["TINK"].number
 
 

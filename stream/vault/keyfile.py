@@ -42,6 +42,11 @@ def ring_file(settings: Settings) -> RingFile:
     )
 
 
+def ring_text(settings: Settings) -> str:
+    """The ring as it is, with the keys in clear. Raises VaultLocked as `load_vault` does."""
+    return ring_file(settings).read() if settings.vault_keys is None else settings.vault_keys
+
+
 def lacks_ring(settings: Settings) -> bool:
     """Whether `load_vault` would have to make the keys."""
     return settings.vault_keys is None and settings.vault_key_file is None and not (settings.data / KEY_FILE).exists()

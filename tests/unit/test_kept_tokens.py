@@ -80,3 +80,10 @@ async def test_a_record_that_does_not_say_what_it_descends_from_counts(vault: Va
 async def test_tokens_of_another_connection_do_not_open(vault: Vault) -> None:
     with pytest.raises(VaultLocked):
         kept(vault, "rt-1", await saved(vault, ROTATED), ConnectionId("globex"))
+
+
+async def test_tokens_whose_key_is_missing_are_not_replaced_and_those_whose_key_is_lost_are(vault: Vault) -> None:
+    before = await saved(vault, ROTATED)
+    with pytest.raises(VaultLocked, match="needs vault key"):
+        kept(Vault(new_ring(), source="another"), "rt-1", before)
+    assert kept(Vault(new_ring(lost=vault.key_ids), source="new"), "rt-1", before).held is None
