@@ -40,6 +40,8 @@ async def see_origins(
 ) -> None:
     """Make sure that the rows are of these lives of the inputs (topic -> id), and note it where there are no rows yet.
 
+    An input that the rows know nothing of is one that a newer version of the product has begun to fold.
+
     folded: whether anything of the partition was folded before. Raises ActionNeeded, and NewerRecord where a newer
     version of the product has folded.
     """
@@ -51,7 +53,7 @@ async def see_origins(
         if orjson.loads(found)["schema"] > SCHEMA:
             raise NewerRecord("A newer version of Rosterbook has folded into these tables: update this one.")
         known = Origins.model_validate_json(found).topics
-        if another := [topic for topic, topic_id in topics.items() if known.get(topic) != topic_id]:
+        if another := [topic for topic, topic_id in topics.items() if known.get(topic, topic_id) != topic_id]:
             raise recreated(another[0])
     if new and folded:
         raise ActionNeeded(

@@ -57,5 +57,7 @@ def settle(
                     company = step.get(companies, "company") or Company()
                     await step.write(companies, {"company": folds.note(company, outcome, step.position)})
                 case CommandOutcome() as outcome:
+                    if not step.is_of_this_life(outcome.cause):
+                        continue  # the command is no more
                     company = step.get(companies, "company") or Company()
                     await step.write(companies, {"company": folds.answer(company, outcome, step.position)})

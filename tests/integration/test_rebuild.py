@@ -8,13 +8,13 @@ import pytest
 
 from stream.errors import Fatal
 from stream.kafka.rebuild import Rebuild
-from stream.records import EmployeeId
-from stream.topics import CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS, partition_of
+from stream.records import Command, CommandOutcome, EmployeeId
+from stream.topics import COMMANDS, CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS, partition_of
 from tests.e2e.processes import rosterbook
 from tests.e2e.waiting import until
 from tests.integration.connected import Vendors, tell
 from tests.integration.harness import PARTITIONS, Desk, committed, desk, event_log, records, recreate
-from tests.integration.inputs import ACME, heard, joined, read
+from tests.integration.inputs import ACME, AT, heard, joined, read
 
 HERE = partition_of(ACME, PARTITIONS)
 
@@ -91,14 +91,23 @@ async def test_after_a_rebuild_beside_new_events_people_are_known_and_what_is_ne
 
 async def test_after_a_rebuild_without_the_readings_people_begin_anew(bootstrap: str, tmp_path: Path) -> None:
     """Wishes that followed from readings which are no more are nobody's: a new reading must not wait for them."""
+    test = Command(connection=ACME, command="test connection", asked_by="somebody", work=True, at=AT)
     async with event_log(bootstrap) as log, desk(bootstrap, tmp_path) as one:
         await joined(log)
+        asked = await log.append(test)
+        await log.append(
+            CommandOutcome(connection=ACME, command=test.command, cause=asked, state="done", says="It works.", at=AT)
+        )
         await one.folded()
-    await recreate(bootstrap, [EMPLOYEES.name])
+    await recreate(bootstrap, [EMPLOYEES.name, COMMANDS.name])
+    async with event_log(bootstrap) as log:
+        await log.append(test)
     await rebuild(bootstrap)
     async with event_log(bootstrap) as log, desk(bootstrap, tmp_path) as again:
         assert {row["debt"]["settled"] for row in again.rows("people").values()} == {-1}
         assert again.rows("contacts") == {}
+        debt = again.rows("companies")["acme/company"]["asked"][test.command]["debt"]
+        assert (debt["wanted"], debt["settled"]) == (0, -1), "the answer was to another command"
         event = await log.append(heard("1"))
         await log.append(read("1", event, email="ada@acme.test"))
         await again.folded()

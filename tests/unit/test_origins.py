@@ -32,6 +32,15 @@ async def test_tables_of_a_topic_that_was_made_again_are_refused() -> None:
         await see_origins(await table(store), HERE, now, folded=False)
 
 
+async def test_an_input_that_is_folded_from_now_on_is_noted() -> None:
+    store = MemoryStore(Recovered(0))
+    await see_origins(await table(store), HERE, INPUTS, folded=False)
+    more = {**INPUTS, "rosterbook.commands": "its first life"}
+    await see_origins(await table(store), HERE, more, folded=True)
+    with pytest.raises(ActionNeeded, match=r"rosterbook\.commands was deleted"):
+        await see_origins(await table(store), HERE, {**more, "rosterbook.commands": "its second life"}, folded=True)
+
+
 async def test_tables_of_a_newer_version_are_not_read() -> None:
     store = MemoryStore(Recovered(0))
     await see_origins(await table(store), HERE, INPUTS, folded=False)
