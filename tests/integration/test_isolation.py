@@ -92,8 +92,8 @@ async def two_companies(bootstrap: str, data: Path) -> AsyncIterator[tuple[Desk,
 
 def _owes(one: Desk, company: Company) -> int:
     assert one.lanes is not None
-    lane = one.lanes._served[company.connection].contacts
-    return 0 if lane is None else lane.debts
+    made = one.lanes._served[company.connection].made
+    return 0 if made is None else made.contacts.debts
 
 
 async def _beside(log: EventLog, troubled: Company, well: Company, least_s: float) -> list[float]:
