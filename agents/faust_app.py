@@ -23,6 +23,10 @@ from stream.topics import APP
 CHECKED = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.", "aiokafka": "0.14."}
 """Package -> the version, or how those versions begin, whose source was read for what is relied on here."""
 
+FETCH_BYTES = 64 * 1024
+"""Of a partition at a time; of a larger batch, the whole. Faust hands out all that one fetch brought before it looks
+for more: with a backlog in some partitions, what arrives in another waits until as much of each is folded."""
+
 
 def refuse_unchecked_versions() -> None:
     """Raises ActionNeeded: another version may lose records in ways that nobody has looked for."""
@@ -73,6 +77,7 @@ def faust_app(settings: Settings, bootstrap: str, partitions: int, reader: LastR
         broker_heartbeat_interval=0.5,
         broker_request_timeout=max(settings.session_timeout + 2, 10),
         consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=FETCH_BYTES,
         topic_partitions=partitions,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -344,3 +344,28 @@ async def test_bytes_that_are_no_record_become_one_dead_letter_each_and_hold_nob
     )
     last = {topic.name: max(offset for name, offset in origins if name == topic.name) for topic in INPUTS}
     assert all(offset == last[name] for name, offset in again - origins), "only the last of a topic may be repeated"
+
+
+async def test_a_backlog_in_one_partition_holds_up_its_neighbour_for_a_fetch_and_no_longer(
+    bootstrap: str, tmp_path: Path
+) -> None:
+    backlog = 6000
+    async with event_log(bootstrap) as log:
+        for _ in range(0, backlog, 500):
+            await log.append_all([heard("1") for _ in range(500)])
+        one = Desk(bootstrap, tmp_path)
+        await one.start()
+        try:
+            await until("its folding has begun", lambda: _folded(one, HERE) >= 100, 60)
+            await log.append(heard("9", connection=OTHER))
+            await until("the neighbour is folded", lambda: _folded(one, THERE) == 1, 60)
+            assert _folded(one, HERE) < backlog / 2
+        finally:
+            await one.stop()
+
+
+def _folded(one: Desk, partition: int) -> int:
+    """Of the HR events."""
+    if one.worker._parts is None or partition not in one.folding.owned.partitions:
+        return 0
+    return one.folding.owned.partitions[partition].next[HR_EVENTS.name]
