@@ -6,6 +6,7 @@ counts as done when such a change, made at the moment of the kill, shows in Zoho
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import tempfile
@@ -50,8 +51,16 @@ class Stage:
         settings = self.vendors.settings(host)
         return WorkerProcess(self.folder / name, self._bootstrap, **settings)
 
-    async def bring(self, people: int) -> None:
-        await bring(self.log, self._bootstrap, CONNECTIONS, people)
+    async def bring(self, people: int, worker: WorkerProcess) -> None:
+        """Raises RuntimeError when the worker ends meanwhile."""
+        ended = asyncio.create_task(worker.process.wait())
+        brought = asyncio.create_task(bring(self.log, self._bootstrap, CONNECTIONS, people))
+        await asyncio.wait({ended, brought}, return_when=asyncio.FIRST_COMPLETED)
+        if not brought.done():
+            brought.cancel()
+            raise RuntimeError(f"The worker ended: {worker.said[-1].get('reason', worker.said[-1])}")
+        ended.cancel()
+        brought.result()
 
     async def connect(self) -> None:
         """From here on the real people are served."""
@@ -168,7 +177,7 @@ async def run_takeover(people: int) -> list[Figure]:
         await worker.start()
         try:
             await worker.ready(START_S)
-            await at.bring(people)
+            await at.bring(people, worker)
             await at.connect()
             await at.equal()
             figures = await takeover(people, at, worker)
@@ -216,7 +225,7 @@ async def run_restart(people: int) -> list[Figure]:
             await worker.ready(START_S)
             empty = _weight(worker)
             began = time.monotonic()
-            await at.bring(people)
+            await at.bring(people, worker)
             loaded = time.monotonic() - began
             await at.connect()
             await at.equal()
