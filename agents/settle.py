@@ -12,7 +12,7 @@ from agents.letters import tell
 from agents.tables import Rows
 from stream.core import folds, set_aside
 from stream.core.rows import Company, ContactState
-from stream.records import CommandOutcome, DesiredContact, LaneOutcome, SyncOutcome
+from stream.records import CommandOutcome, DesiredContact, LaneOutcome, SyncOutcome, WebhookOutcome
 from stream.telemetry import log
 from stream.topics import OUTCOMES
 
@@ -61,3 +61,5 @@ def settle(
                         continue  # the command is no more
                     company = step.get(companies, "company") or Company()
                     await step.write(companies, {"company": folds.answer(company, outcome, step.position)})
+                case WebhookOutcome():
+                    pass  # told for the audit alone

@@ -203,7 +203,22 @@ class CommandOutcome(Record):
     at: AwareDatetime
 
 
-Outcome = Annotated[SyncOutcome | LaneOutcome | CommandOutcome, Field(discriminator="kind")]
+class WebhookOutcome(Record):
+    """What was done about the connection's webhook at BambooHR, or found there: the audit; it settles nothing.
+
+    action: uncertain = the answer to a change was lost; reported = a finding that only a person can mend.
+    webhook: its id at BambooHR, where known. changes: setting -> (as found, as asked for).
+    """
+
+    kind: Literal["webhook"] = "webhook"
+    action: Literal["registered", "repaired", "removed", "missing", "uncertain", "reported"]
+    webhook: str | None = None
+    reason: str
+    changes: dict[str, tuple[str, str]] = {}
+    at: AwareDatetime
+
+
+Outcome = Annotated[SyncOutcome | LaneOutcome | CommandOutcome | WebhookOutcome, Field(discriminator="kind")]
 
 
 class DeadLetter(Record):
@@ -284,15 +299,60 @@ class Connection(Record):
     """One BambooHR company paired with one Zoho Books organization: topic `connections`, part `settings`.
 
     paused_from: the mode that it goes back to; None where a file said that it is to be paused.
+    webhook_key: of a webhook that a person made; None: Rosterbook registers one itself.
     """
 
     mode: Mode
     paused_from: Literal["live", "preview"] | None = None
     bamboohr: BambooHrSettings
-    webhook_key: Sealed
+    webhook_key: Sealed | None = None
     zoho: ZohoSettings
     mapping: Mapping = Mapping()
     saved_at: AwareDatetime
+
+
+class WebhookConfiguration(Model):
+    """What BambooHR is asked for, or shows. events, fields: sorted; fields by their aliases."""
+
+    name: str
+    url: str
+    format: str
+    events: tuple[str, ...]
+    fields: tuple[str, ...]
+
+
+class RegisteredWebhook(Model):
+    """A webhook that we made. id, name, created: as BambooHR tells them. made_at: by our clock.
+
+    ended_at: since when it is known to be gone. Its key is accepted for a while longer: deliveries are repeated.
+    """
+
+    id: str
+    name: str
+    created: str
+    key: Sealed
+    made_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+
+
+class WebhookRegistration(Record):
+    """The webhooks that Rosterbook made for a connection: topic `connections`, part `webhook`; the owning worker's.
+
+    mark: random, and in the name of each of them, so that one whose key was lost is known to be ours.
+    made: how many were tried. pending: the last of them may be there, with a key that nobody knows yet.
+    webhooks: newest first. asked, shown: of the newest; what was asked for, and how BambooHR showed it after that.
+    rotate_before: a newest one that was made before this is to be replaced. told: findings that were reported.
+    """
+
+    mark: str
+    made: int = 0
+    pending: bool = False
+    webhooks: tuple[RegisteredWebhook, ...] = ()
+    asked: WebhookConfiguration | None = None
+    shown: WebhookConfiguration | None = None
+    rotate_before: AwareDatetime | None = None
+    told: tuple[str, ...] = ()
+    checked_at: AwareDatetime | None = None
 
 
 class Tokens(Record):
@@ -356,8 +416,10 @@ AnyRecord = (
     | SyncOutcome
     | LaneOutcome
     | CommandOutcome
+    | WebhookOutcome
     | DeadLetter
     | Connection
+    | WebhookRegistration
     | Tokens
     | CallsCounted
     | Reference

@@ -22,6 +22,8 @@ from stream.records import (
     Reference,
     SyncOutcome,
     Tokens,
+    WebhookOutcome,
+    WebhookRegistration,
 )
 
 PREFIX = "rosterbook."
@@ -58,6 +60,8 @@ class Topic:
         match record:
             case Connection():
                 return f"{record.connection}|settings".encode()
+            case WebhookRegistration():
+                return f"{record.connection}|webhook".encode()
             case Tokens():
                 return f"{record.connection}|{record.api}".encode()
             case CallsCounted():
@@ -69,12 +73,14 @@ class Topic:
 HR_EVENTS = Topic(f"{PREFIX}hr-events", (HrEvent,), "connection", 400 * DAY_MS, max_record_bytes=MAX_RECORD_BYTES)
 EMPLOYEES = Topic(f"{PREFIX}employees", (EmployeeSnapshot,), "connection", None)
 CONTACT_UPSERTS = Topic(f"{PREFIX}contact-upserts", (ContactUpsert,), "connection", None)
-OUTCOMES = Topic(f"{PREFIX}outcomes", (SyncOutcome, LaneOutcome, CommandOutcome), "connection", None)
+OUTCOMES = Topic(f"{PREFIX}outcomes", (SyncOutcome, LaneOutcome, CommandOutcome, WebhookOutcome), "connection", None)
 DEAD_LETTERS = Topic(
     f"{PREFIX}dead-letters", (DeadLetter,), "connection", 400 * DAY_MS, max_record_bytes=MAX_RECORD_BYTES
 )
 COMMANDS = Topic(f"{PREFIX}commands", (Command,), "connection", None)
-CONNECTIONS = Topic(f"{PREFIX}connections", (Connection,), "connection + part", None, compacted=True)
+CONNECTIONS = Topic(
+    f"{PREFIX}connections", (Connection, WebhookRegistration), "connection + part", None, compacted=True
+)
 TOKENS = Topic(f"{PREFIX}tokens", (Tokens, CallsCounted), "connection + api", None, compacted=True)
 REFERENCE = Topic(f"{PREFIX}reference", (Reference,), "connection", None)
 

@@ -23,7 +23,16 @@ from stream.gateway.process import serve
 from stream.kafka.address import Bootstrap, address_of
 from stream.kafka.admin import admin, apply, describe
 from stream.kafka.event_log import EventLog
-from stream.records import AnyRecord, BambooHrSettings, Connection, ConnectionId, Sealed, ZohoSettings
+from stream.records import (
+    AnyRecord,
+    BambooHrSettings,
+    Connection,
+    ConnectionId,
+    RegisteredWebhook,
+    Sealed,
+    WebhookRegistration,
+    ZohoSettings,
+)
 from stream.settings import Settings
 from stream.topics import HR_EVENTS, MAX_RECORD_BYTES, Topic, partition_of
 from stream.vault import Vault
@@ -37,7 +46,7 @@ EVENT = {"type": "employee.updated", "timestamp": "2026-03-04T09:15:00Z", "data"
 BODY = json.dumps(EVENT).encode()
 
 
-def connection(name: str, *, key: str = KEY, **changes: Any) -> Connection:
+def connection(name: str, *, key: str | None = KEY, **changes: Any) -> Connection:
     """A connection whose secrets are sealed by nothing: the gateway under test opens them by reading them."""
     secret = Sealed(key="none", box="x")
     zoho = ZohoSettings(region="eu", organization_id="1", client_id=secret, client_secret=secret, refresh_token=secret)
@@ -45,16 +54,27 @@ def connection(name: str, *, key: str = KEY, **changes: Any) -> Connection:
         connection=ConnectionId(name),
         mode=changes.get("mode", "live"),
         bamboohr=BambooHrSettings(subdomain=name, api_key=secret),
-        webhook_key=Sealed(key="none", box=key),
+        webhook_key=None if key is None else Sealed(key="none", box=key),
         zoho=zoho,
         saved_at=datetime.now(UTC),
     )
 
 
-def open_key(connection: Connection) -> str:
-    if connection.webhook_key.box == LOCKED:
+def registration(name: str, *keys: str, pending: bool = False) -> WebhookRegistration:
+    """What a worker has registered for a connection: a webhook a key, newest first."""
+    webhooks = tuple(
+        RegisteredWebhook(
+            id=str(number), name="ours", created="", key=Sealed(key="none", box=key), made_at=datetime.now(UTC)
+        )
+        for number, key in enumerate(keys)
+    )
+    return WebhookRegistration(connection=ConnectionId(name), mark="m", pending=pending, webhooks=webhooks)
+
+
+def open_key(_: ConnectionId, sealed: Sealed) -> str:
+    if sealed.box == LOCKED:
         raise VaultLocked("The key cannot be opened.")
-    return connection.webhook_key.box
+    return sealed.box
 
 
 async def make_topics(bootstrap: str) -> None:

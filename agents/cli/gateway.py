@@ -17,7 +17,7 @@ async def gateway() -> None:
     """Receive webhooks until told to end. Starts with or without Kafka, and connects as soon as it is there."""
     from stream.gateway.process import serve
     from stream.kafka.embedded import running_broker
-    from stream.records import Connection
+    from stream.records import ConnectionId, Sealed
     from stream.settings import load_settings
     from stream.telemetry import configure_logging
     from stream.vault.fitting import refuse_other_keys
@@ -27,9 +27,8 @@ async def gateway() -> None:
     configure_logging(settings)
     vault = load_vault(settings)
 
-    def open_key(connection: Connection) -> str:
-        sealed, name = connection.webhook_key, connection.connection
-        return vault.open(sealed, connection=name, purpose="bamboohr.webhook_key").reveal
+    def open_key(connection: ConnectionId, sealed: Sealed) -> str:
+        return vault.open(sealed, connection=connection, purpose="bamboohr.webhook_key").reveal
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -3,7 +3,8 @@
 The signature is checked over the raw bytes, then the delivery is understood and appended, and only a confirmed append
 is answered 200. What is signed but cannot be understood is kept as a dead letter, since a refusal would lose it for
 good. A 404 or 401 is given only when the connections, read to their end after the request came, still call for it:
-somebody may just have added the connection or changed its key.
+somebody may just have added the connection or changed its key. Nor is a 401 given while a webhook may be there whose
+key the worker that registers it has not told yet.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from stream.gateway.body import BodyIncomplete, BodyTooLarge, read_body
 from stream.gateway.keys import Keys
 from stream.kafka.event_log import EventLog
 from stream.kafka.view import CompactedView
-from stream.records import Connection, ConnectionId, DeadLetter, HrEvent
+from stream.records import Connection, ConnectionId, DeadLetter, HrEvent, WebhookRegistration
 from stream.telemetry import DEAD_LETTERED, WEBHOOKS, log
 
 logger = log("gateway")
@@ -113,7 +114,7 @@ class Webhooks:
 
     def _refusal(self, connection: ConnectionId, delivery: Delivery) -> Answer | None:
         """Why the delivery is not taken, by the connections as they are known now."""
-        if _settings_key(connection) in self._connections.outdated:
+        if not self._connections.outdated.isdisjoint((_settings_key(connection), _webhook_key(connection))):
             return answers.NEWER_SETTINGS
         record = self._connection(connection)
         if record is None:
@@ -121,13 +122,18 @@ class Webhooks:
         timestamp, signature = delivery.headers.get(TIMESTAMP), delivery.headers.get(SIGNATURE)
         if timestamp is None or signature is None:
             return answers.UNAUTHORIZED
-        if not (keys := self._keys.of(record)):
-            return answers.KEY_UNREADABLE
-        if not is_signed(keys, delivery.body, timestamp, signature):
-            return answers.UNAUTHORIZED
+        opened = self._keys.of(record, self._registration(connection))
+        if not is_signed(opened.keys, delivery.body, timestamp, signature):
+            if not opened.whole:
+                return answers.KEY_UNREADABLE
+            return answers.NOT_REGISTERED if opened.pending else answers.UNAUTHORIZED
         if not is_of_our_time(timestamp, delivery.received_at, self._max_age):
             return answers.NOT_OF_OUR_TIME
         return None
+
+    def _registration(self, connection: ConnectionId) -> WebhookRegistration | None:
+        record = self._connections.records.get(_webhook_key(connection))
+        return record if isinstance(record, WebhookRegistration) else None
 
     async def _keep(self, connection: ConnectionId, delivery: Delivery) -> Answer:
         try:
@@ -165,6 +171,10 @@ class Webhooks:
 
 def _settings_key(connection: ConnectionId) -> str:
     return f"{connection}|settings"
+
+
+def _webhook_key(connection: ConnectionId) -> str:
+    return f"{connection}|webhook"
 
 
 def _kept(request: web.BaseRequest) -> dict[str, str]:

@@ -23,7 +23,18 @@ from stream.gateway import body as body_module
 from stream.records import DeadLetter, HrEvent
 from stream.telemetry import REGISTRY
 from stream.topics import CONNECTIONS, DEAD_LETTERS, HR_EVENTS
-from tests.gateway_client import BODY, EVENT, KEY, LOCKED, Client, connection, event_log, gateway, make_topics
+from tests.gateway_client import (
+    BODY,
+    EVENT,
+    KEY,
+    LOCKED,
+    Client,
+    connection,
+    event_log,
+    gateway,
+    make_topics,
+    registration,
+)
 
 MIB = 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
@@ -184,6 +195,36 @@ async def test_connection_added_or_changed_a_moment_ago_is_known(client: Client,
         assert (await client.post(name)).status == 200
         await log.delete(connection(name))
     assert (await client.post(f"{name}|settings")).status == 404
+
+
+async def test_webhook_that_is_being_registered_gets_503_until_its_key_is_known_and_then_both_keys_are_good(
+    client: Client, kafka: str, acme: str
+) -> None:
+    async with event_log(kafka) as log:
+        await log.append(connection(acme, key=None))
+        assert (await client.post(acme, key="first")).status == 503, "none is registered"
+        await log.append(registration(acme, pending=True))
+        assert (await client.post(acme, key="first")).status == 503
+        await log.append(registration(acme, "first"))
+        assert (await client.post(acme, key="first")).status == 200
+        assert (await client.post(acme, key="second")).status == 401
+        await log.append(registration(acme, "first", pending=True))
+        assert (await client.post(acme, key="second")).status == 503
+        assert (await client.post(acme, key="first")).status == 200
+        await log.append(registration(acme, "second", "first"))
+        assert [(await client.post(acme, key=key)).status for key in ("second", "first", "third")] == [200, 200, 401]
+        await log.append(connection(acme, key="by hand"))
+        assert [(await client.post(acme, key=key)).status for key in ("second", "by hand")] == [200, 200]
+    assert counted(acme, "not_registered") == 3
+
+
+async def test_registered_key_that_does_not_open_is_503_and_the_others_are_good(
+    client: Client, kafka: str, acme: str
+) -> None:
+    async with event_log(kafka) as log:
+        await log.append(connection(acme, key=None))
+        await log.append(registration(acme, LOCKED, "older"))
+        assert [(await client.post(acme, key=key)).status for key in ("older", "newer")] == [200, 503]
 
 
 async def test_key_that_does_not_open_is_503_until_it_is_replaced(client: Client, kafka: str, acme: str) -> None:

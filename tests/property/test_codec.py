@@ -32,6 +32,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
+st.register_type_strategy(AwareDatetime, TIMES)  # within the models that records hold
 
 
 def whole(kind: type[Record]) -> st.SearchStrategy[Record]:
@@ -49,10 +50,10 @@ def _of(annotation: Any) -> st.SearchStrategy[Any]:
     parts = get_args(annotation)
     if annotation is AwareDatetime or annotation is datetime:
         return TIMES
-    if get_origin(annotation) is tuple and AwareDatetime in parts:
-        return st.lists(TIMES, max_size=3).map(tuple)
     if JsonValue in parts:
         return st.dictionaries(TEXT, JSON, max_size=3)
+    if get_origin(annotation) is tuple and Ellipsis in parts:
+        return st.lists(_of(parts[0]), max_size=2).map(tuple)
     return st.none() | TIMES if AwareDatetime in parts else st.from_type(annotation)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from stream.codec import canonical, decode, fingerprint
 from stream.errors import NewerRecord, UndecodableRecord
-from stream.records import SCHEMA, ConnectionId, EmployeeId, HrEvent, LaneOutcome, Mapping
-from stream.topics import EMPLOYEES, HR_EVENTS, OUTCOMES, TOPICS, Topic
+from stream.records import SCHEMA, AnyRecord, ConnectionId, EmployeeId, HrEvent, LaneOutcome, Mapping, WebhookOutcome
+from stream.topics import CONNECTIONS, EMPLOYEES, HR_EVENTS, OUTCOMES, TOPICS, Topic
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 EVENT = HrEvent(connection=ConnectionId("acme"), employees=(EmployeeId("7"),), kind="webhook", received_at=AT)
@@ -75,6 +75,19 @@ def test_a_record_of_another_topic_is_undecodable() -> None:
         decode(EMPLOYEES, canonical(EVENT))
 
 
-def test_both_kinds_of_outcome_are_read() -> None:
-    outcome = LaneOutcome(connection=ConnectionId("acme"), api="zoho", state="resumed", at=AT)
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        LaneOutcome(connection=ConnectionId("acme"), api="zoho", state="resumed", at=AT),
+        WebhookOutcome(connection=ConnectionId("acme"), action="repaired", webhook="3", reason="Gone.", at=AT),
+    ],
+    ids=lambda outcome: outcome.kind,
+)
+def test_each_kind_of_outcome_is_read(outcome: AnyRecord) -> None:
     assert decode(OUTCOMES, canonical(outcome)) == outcome
+
+
+@pytest.mark.parametrize("value", [b"[]", b'{"part":[]}', b'{"part":"other"}', b'{"part":"webhook"}'])
+def test_what_is_no_part_of_a_connection_is_undecodable(value: bytes) -> None:
+    with pytest.raises(UndecodableRecord):
+        decode(CONNECTIONS, value)
