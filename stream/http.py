@@ -37,6 +37,8 @@ one that ends before was certainly not."""
 LONGEST_WAIT_S = 86_400.0
 """A Retry-After beyond a day is taken as a day: no limit of either vendor lasts longer."""
 
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
 _NAMES = {"bamboohr": "BambooHR", "zoho": "Zoho Books"}
 
 
@@ -46,7 +48,7 @@ class Request:
 
     api: Literal["bamboohr", "zoho"]
     operation: str
-    method: Literal["GET", "POST", "PUT"]
+    method: Method
     url: str
     headers: Mapping[str, str] = field(repr=False)
     params: Mapping[str, str] = field(default_factory=dict, repr=False)

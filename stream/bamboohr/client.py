@@ -14,7 +14,7 @@ import aiohttp
 
 from stream.clock import Clock
 from stream.errors import CredentialsRefused, NotFound, RateLimited, RecordRefused, Retriable
-from stream.http import Admit, Answer, Request, call, unanswered
+from stream.http import Admit, Answer, Method, Request, call, unanswered
 from stream.records import EmployeeId
 from stream.telemetry import Masked
 from stream.tokens import AccessTokens, TokenRefused
@@ -70,7 +70,7 @@ class BambooHr:
         request = self._request(
             "employee", f"employees/{employee}", {"fields": ",".join(fields), "onlyCurrent": "true"}
         )
-        answer = await self._ask(request)
+        answer = await self.ask(request)
         if answer.status == 403:
             await self._check_access()
             raise RecordRefused(
@@ -102,7 +102,7 @@ class BambooHr:
         while True:
             params = {"fields": ",".join(fields), "page[limit]": str(PAGE), "sort": "employeeId"}
             request = self._request("people", "employees", {**params, **({"page[after]": after} if after else {})})
-            answer = await self._ask(request)
+            answer = await self.ask(request)
             if answer.status == 400 and after is not None:
                 raise PageMoved("BambooHR's list moved while it was read; it is read anew.", status=400)
             if answer.status in (400, 403, 404, 422):
@@ -122,7 +122,7 @@ class BambooHr:
     async def fields(self) -> frozenset[str]:
         """The names by which fields may be asked for (their aliases), as far as this key's user sees them."""
         request = self._request("fields", "meta/fields", {})
-        answer = await self._ask(request)
+        answer = await self.ask(request)
         if answer.status == 403:
             raise CredentialsRefused("BambooHR does not tell its fields: give the key's user access.", status=403)
         rows = answer.array() if answer.status == 200 else None
@@ -136,15 +136,19 @@ class BambooHr:
 
         A 403 means either that or one employee that is out of sight, and BambooHR documents no other difference.
         """
-        if (await self._ask(self._request("access", f"employees/{_MYSELF}", {"fields": "id"}))).status == 403:
+        if (await self.ask(self._request("access", f"employees/{_MYSELF}", {"fields": "id"}))).status == 403:
             if isinstance(self._credentials, Masked):
                 sentence = "BambooHR has locked the API for this key: check it and wait until BambooHR lifts the lock."
             else:
                 sentence = f"The consent to BambooHR does not reach employees: connect it again with {_SCOPES}."
             raise CredentialsRefused(sentence, status=403)
 
-    async def _ask(self, request: Request) -> Answer:
-        """With the credentials on it, always: calls without them count against the limit too."""
+    async def ask(self, request: Request) -> Answer:
+        """The answer, of any status that is not trouble of the whole connection.
+
+        The credentials are on it, always: calls without them count against the limit too. Raises CredentialsRefused,
+        RateLimited, Unavailable, and AnswerLost where something may have been changed.
+        """
         try:
             if isinstance(self._credentials, AccessTokens):
                 return await self._credentials.using(lambda token: self._send(request, f"Bearer {token}"))
@@ -158,9 +162,9 @@ class BambooHr:
             raise CredentialsRefused(sentence, **error.context) from None
 
     async def _send(self, request: Request, authorization: str) -> Answer:
-        signed = replace(request, headers={"Authorization": authorization})
-        async with self._admit(request.operation, False):
-            answer = await call(self._http, signed, deadline=self._deadline, clock=self._clock)
+        signed = replace(request, headers={**request.headers, "Authorization": authorization})
+        async with self._admit(request.operation, request.changes) as still:
+            answer = await call(self._http, signed, deadline=self._deadline, clock=self._clock, still=still)
             wait = answer.retry_after(self._clock.now())
             if answer.status == 429:
                 raise RateLimited(
@@ -172,12 +176,10 @@ class BambooHr:
             raise unanswered(request, retry_after=wait, status=answer.status)
         return answer
 
+    def request(self, operation: str, method: Method, path: str, body: bytes | None = None) -> Request:
+        """Any other call, to be asked. path: below `/api/v1/`. body: JSON."""
+        typed = {} if body is None else {"Content-Type": "application/json"}
+        return Request("bamboohr", operation, method, f"{self._api}/{path}", typed, body=body)
+
     def _request(self, operation: str, path: str, params: dict[str, str]) -> Request:
-        return Request(
-            "bamboohr",
-            operation,
-            "GET",
-            f"{self._api}/{path}",
-            {},
-            params,
-        )
+        return replace(self.request(operation, "GET", path), params=params)
