@@ -4,8 +4,11 @@ and the ledger of the calls that were made.
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Literal
 
@@ -17,9 +20,12 @@ from agents.orders import handlers
 from agents.own_secrets import OwnSecrets
 from agents.partition import Partition
 from agents.tables import Rows
+from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
 from stream.bamboohr.hosts import base_url
+from stream.bamboohr.keep_webhook import KeepWebhook
 from stream.bamboohr.lane import ReadPeople
+from stream.bamboohr.webhooks import DELIVERIES, WebhooksApi
 from stream.clock import Clock
 from stream.codec import fingerprint
 from stream.core.day import Day
@@ -29,7 +35,7 @@ from stream.kafka.event_log import EventLog
 from stream.kafka.view import CompactedView
 from stream.lane import Lane
 from stream.quota import Quota, QuotaLedger
-from stream.records import CallsCounted, Connection, ConnectionId, LogPosition
+from stream.records import CallsCounted, Connection, ConnectionId, LogPosition, WebhookRegistration
 from stream.settings import Settings
 from stream.topics import HR_EVENTS
 from stream.vault.vault import Vault
@@ -50,6 +56,11 @@ class Made:
     people: Lane
     contacts: Lane
     operations: Operations
+    upkeep: Upkeep | None
+
+    async def close(self) -> None:
+        upkeep = [] if self.upkeep is None else [self.upkeep.close()]
+        await asyncio.gather(self.operations.close(), self.people.close(), self.contacts.close(), *upkeep)
 
 
 @dataclass
@@ -87,10 +98,14 @@ class LaneMaker:
                 del self._ledgers[key]
         self._left[partition.number] = partition.generation
 
-    def make(self, record: Connection, number: int) -> Made:
-        """number: the connection's partition. Raises RosterbookError when the settings do not do."""
+    def make(self, record: Connection, number: int, kept: WebhookRegistration | None) -> Made:
+        """number: the connection's partition. kept: the webhooks that were registered for it.
+
+        Raises RosterbookError when the settings do not do.
+        """
         people, bamboohr = self._people(record, number)
         contacts, zoho = self._contacts(record, number)
+        upkeep = self._upkeep(record, bamboohr, kept)
         operations = Operations(
             record.connection,
             handlers(record, bamboohr, zoho, self._own),
@@ -99,7 +114,27 @@ class LaneMaker:
             crashed=self.crashed,
             clock=self.clock,
         )
-        return Made(people, contacts, operations)
+        return Made(people, contacts, operations, upkeep)
+
+    def _upkeep(self, record: Connection, client: BambooHr, kept: WebhookRegistration | None) -> Upkeep | None:
+        """Of the webhook; None where a person keeps it and there never was one of ours."""
+        if record.webhook_key is not None and kept is None:
+            return None
+        connection, public, days = record.connection, self.settings.public_url, self.settings.webhook_key_age
+        keeper = KeepWebhook(
+            connection,
+            WebhooksApi(client),
+            by_us=record.webhook_key is None,
+            url=None if public is None else f"{public}{DELIVERIES}/{connection}",
+            kept=kept,
+            mark=secrets.token_hex(6),
+            append=self.log.append,
+            seal=lambda key: self.vault.seal(key, connection=connection, purpose="bamboohr.webhook_key"),
+            clock=self.clock,
+            settle_time=self.settings.settle_time,
+            key_age=timedelta(days=days) if days else None,
+        )
+        return Upkeep(keeper, self.clock, record.saved_at, self.crashed)
 
     def _people(self, record: Connection, number: int) -> tuple[Lane, BambooHr]:
         """Reads employees."""

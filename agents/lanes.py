@@ -10,11 +10,12 @@ from typing import Any
 from agents.health import Serving
 from agents.lane_making import LaneMaker, Made
 from agents.partition import Partition
+from agents.upkeep import Upkeep
 from stream.core.forecast import Forecast, forecast
 from stream.errors import RosterbookError
 from stream.kafka.view import CompactedView
 from stream.lane import Lane
-from stream.records import AnyRecord, Connection, ConnectionId
+from stream.records import AnyRecord, Connection, ConnectionId, WebhookRegistration
 from stream.telemetry import log
 from stream.vault.places import is_same_but_sealed_anew
 
@@ -45,9 +46,13 @@ class _Served:
         self.record = record
         return True
 
+    @property
+    def upkeep(self) -> Upkeep | None:
+        return None if self.made is None else self.made.upkeep
+
     async def close(self) -> None:
         if self.made is not None:
-            await asyncio.gather(self.made.operations.close(), self.made.people.close(), self.made.contacts.close())
+            await self.made.close()
 
 
 @dataclass
@@ -91,10 +96,14 @@ class Lanes:
         self._keep(self.close([number]))
 
     def connection_changed(self, key: str, record: AnyRecord | None) -> None:
-        """The settings of a connection were written, or are gone."""
-        connection = ConnectionId(key.partition("|")[0])
+        """The settings of a connection were written, or are gone; or its webhook's registration was written."""
+        name, _, part = key.partition("|")
+        connection = ConnectionId(name)
         partition = self._open.get(self._number_of(connection))
-        if partition is not None and (record is None or isinstance(record, Connection)):
+        if isinstance(record, WebhookRegistration):
+            if (served := self._served.get(connection)) is not None and served.upkeep is not None:
+                served.upkeep.heard(record)
+        elif partition is not None and part == "settings" and (record is None or isinstance(record, Connection)):
             self._keep(self._change(partition, connection, record))
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
@@ -117,7 +126,7 @@ class Lanes:
                 del self._served[connection]
                 await before.close()
             if record is not None:
-                await self._serve(partition, record)
+                await self._serve(partition, record, before)
 
     def row_written(self, partition: int, table: str, key: str) -> None:
         """A fold wrote this row."""
@@ -142,6 +151,8 @@ class Lanes:
             return Serving(False, served.reason, saved_at)
         reasons = [(lane.api, lane.suspended or lane.ledger.closed) for lane in served.lanes]
         waits = [f"{api}: {reason}" for api, reason in reasons if reason is not None]
+        if served.upkeep is not None and served.upkeep.reason is not None:
+            waits.append(f"webhook: {served.upkeep.reason}")
         return Serving(True, "; ".join(waits) or served.record.mode, saved_at, _forecast(served))
 
     @property
@@ -158,10 +169,10 @@ class Lanes:
     def _number_of(self, connection: ConnectionId) -> int:
         return self.maker.log.partition_of(connection)
 
-    async def _serve(self, partition: Partition, record: Connection) -> None:
+    async def _serve(self, partition: Partition, record: Connection, before: _Served | None = None) -> None:
         served = self._served[record.connection] = _Served(partition, record)
         try:
-            made = self.maker.make(record, partition.number)
+            made = self.maker.make(record, partition.number, self._registration(record.connection, before))
         except RosterbookError as error:
             served.reason = error.message
             context = {**error.context, "connection": record.connection}
@@ -172,6 +183,15 @@ class Lanes:
         for lane in served.lanes:
             lane.open()
         made.operations.open()
+        if made.upkeep is not None:
+            made.upkeep.open()
+
+    def _registration(self, connection: ConnectionId, before: _Served | None) -> WebhookRegistration | None:
+        """before: as it was served a moment ago, whose last word the view may not have yet."""
+        if before is not None and before.upkeep is not None:
+            return before.upkeep.kept
+        kept = self.connections.records.get(f"{connection}|webhook")
+        return kept if isinstance(kept, WebhookRegistration) else None
 
     async def _scan(self, served: _Served, made: Made) -> None:
         """Tell the lanes of every row before they pay any: debts, and which contact is bound to which key."""

@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     replication: int | None = Field(
         None, ge=1, description="Replicas of every topic; default 1 embedded, 3 in a cluster"
     )
+    public_url: str | None = Field(
+        None, description="Address under which BambooHR reaches the gateway, for webhooks that Rosterbook registers"
+    )
+    webhook_key_age: int = Field(
+        365, ge=0, description="Days after which the key of a webhook that Rosterbook registered is replaced; 0 = never"
+    )
     webhook_max_age: int = Field(6 * 3600, ge=0, description="Seconds a webhook may be old; 0 = any age")
     settle_time: float = Field(60.0, ge=0, description="Seconds before a write with a lost answer is looked up")
     clock_tolerance: float = Field(60.0, ge=5, description="Seconds by which clocks may differ before it is said")
@@ -68,6 +74,18 @@ class Settings(BaseSettings):
             raise PydanticCustomError(
                 "loopback", "must be an http address of this machine ({hosts})", {"hosts": ", ".join(LOOPBACK)}
             )
+        return url.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _reachable(cls, url: str | None) -> str | None:
+        """BambooHR calls https addresses only; a stand-in on this machine may call it without."""
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+        if not secure or not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+            raise PydanticCustomError("public", "must be an https address such as https://books.example.com")
         return url.rstrip("/")
 
     @model_validator(mode="after")

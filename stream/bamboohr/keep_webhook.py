@@ -13,7 +13,21 @@ from stream.bamboohr.webhooks import OthersWebhook
 from stream.clock import Clock
 from stream.core import registration as after
 from stream.core.mapping import FIELDS
-from stream.core.webhook import Accept, Change, Create, Delete, Done, Listed, Miss, Resolve, Seen, Wait, Wanted, decide
+from stream.core.webhook import (
+    Accept,
+    Change,
+    Create,
+    Delete,
+    Done,
+    Listed,
+    Miss,
+    Resolve,
+    Seen,
+    Step,
+    Wait,
+    Wanted,
+    decide,
+)
 from stream.errors import AnswerLost, NotFound, RosterbookError, Unavailable
 from stream.lane import LaneClosed
 from stream.records import ConnectionId, Sealed, WebhookConfiguration, WebhookOutcome, WebhookRegistration
@@ -84,6 +98,14 @@ class KeepWebhook:
         self._unheard: deque[WebhookRegistration] = deque()
         self._overwritten = False
         self.reason: str | None = None
+        self.busy = False
+        """A change is under way, or what it came to is not on the log yet."""
+
+    @property
+    def looked_at(self) -> datetime | None:
+        """When all was found to be as it is wanted now; None when that has not been so yet."""
+        asked = self.kept.asked
+        return self.kept.checked_at if asked is not None and asked.url == self._url and not self.kept.pending else None
 
     def heard(self, registration: WebhookRegistration) -> bool:
         """The log has this now. Returns whether somebody else wrote it: a former owner that was frozen, no doubt.
@@ -127,12 +149,22 @@ class KeepWebhook:
         seen, now = await self._look(names), self._clock.now()
         left = self._settle_time - (self._clock.monotonic() - self._pending_since)
         wanted = self._wanted(names)
-        match decide(self._due(now), wanted, seen, settled=left <= 0, now=now):
+        step = decide(self._due(now), wanted, seen, settled=left <= 0, now=now)
+        match step:
             case Wait():
                 return left
             case Done(findings):
                 await self._finish(findings)
                 return CHECK_EVERY_S
+        self.busy = True
+        try:
+            await self._take(step, wanted, now)
+        finally:
+            self.busy = False
+        return None
+
+    async def _take(self, step: Step, wanted: Wanted | None, now: datetime) -> None:
+        match step:
             case Resolve():
                 await self._save(after.resolved(self.kept))
             case Accept(shown):
@@ -147,7 +179,6 @@ class KeepWebhook:
                 await self._change(webhook, asked, changes)
             case Delete(webhook, reason):
                 await self._delete(webhook, reason)
-        return None
 
     async def _look(self, names: Mapping[str, str]) -> Seen:
         listed = list(await self._api.listed())

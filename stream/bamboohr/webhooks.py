@@ -16,6 +16,8 @@ from stream.records import WebhookConfiguration
 from stream.telemetry import Masked
 
 PATH = "webhooks"
+DELIVERIES = "/webhooks/bamboohr"
+"""Where the gateway takes deliveries: a POST to the address of a connection, one step below."""
 
 
 class Api(Protocol):

@@ -14,6 +14,7 @@ from typing import cast
 from aiohttp import hdrs, web
 from prometheus_client.aiohttp import make_aiohttp_handler
 
+from stream.bamboohr.webhooks import DELIVERIES
 from stream.clock import Clock
 from stream.clocks import Clocks
 from stream.consent_state import Api
@@ -31,9 +32,6 @@ from stream.telemetry import REGISTRY, log
 from stream.vault.vault import Vault
 
 logger = log("gateway")
-
-DELIVERIES = "/webhooks/bamboohr"
-"""A delivery is a POST to the address of its connection, one step below."""
 
 CALLBACKS: dict[str, Api] = {"/oauth/bamboohr/callback": "bamboohr", "/oauth/zoho/callback": "zoho"}
 """Where browsers come back to after a consent."""
