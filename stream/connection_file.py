@@ -26,14 +26,6 @@ MAX_BYTES = 1024 * 1024
 SHOWN = 20
 """So many faults are named; a file with more is another kind of file."""
 
-NEEDED = {
-    "bamboohr.webhook_key": (
-        "is missing: make a webhook in BambooHR for employee.created, employee.updated and employee.deleted that calls "
-        "/webhooks/bamboohr/ID on your gateway, and put the private key that BambooHR shows once here"
-    ),
-}
-"""What is said of a missing field where more than that can be said."""
-
 
 def _text(pattern: str, sentence: str) -> AfterValidator:
     matches = re.compile(pattern).fullmatch
@@ -96,7 +88,7 @@ class BambooHrSection(Section):
     ]
     api_key: Secret | None = None
     oauth: OAuthSection | None = None
-    webhook_key: Secret
+    webhook_key: Secret | None = None
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
@@ -167,7 +159,7 @@ def _sentence(fault: ErrorDetails) -> str:
     place = place if place.isprintable() else ascii(place)
     match fault["type"]:
         case "missing":
-            told = NEEDED.get(place, "is missing")
+            told = "is missing"
         case "extra_forbidden":
             told = "is not known here"
         case "string_type":
@@ -204,7 +196,9 @@ def seal(file: ConnectionFile, vault: Vault, now: datetime) -> Connection:
         connection=file.id,
         mode=file.mode,
         bamboohr=_bamboohr(file, vault),
-        webhook_key=vault.seal(file.bamboohr.webhook_key, connection=file.id, purpose="bamboohr.webhook_key"),
+        webhook_key=None
+        if (key := file.bamboohr.webhook_key) is None
+        else vault.seal(key, connection=file.id, purpose="bamboohr.webhook_key"),
         zoho=ZohoSettings(
             region=file.zoho.region,
             organization_id=file.zoho.organization_id,

@@ -26,6 +26,8 @@ ASK_AGAIN_S = 0.2
 
 Where = Callable[[], str | None]
 """Gives a process's `http://host:port`, asked each time since it may start only now."""
+WebhookKey = Callable[[], Masked | None]
+"""Gives the private key of the connection's webhook, None while the worker has not registered it yet."""
 
 
 async def refuse_other_vault(key: str, worker: str | None) -> None:
@@ -51,7 +53,7 @@ async def refuse_other_vault(key: str, worker: str | None) -> None:
 
 async def wait_until_in_service(
     connection: Connection,
-    webhook_key: Masked,
+    webhook_key: WebhookKey,
     gateway: Where,
     worker: Where,
     clock: Clock,
@@ -61,7 +63,9 @@ async def wait_until_in_service(
     """Return once both serve the connection as saved. Raises Retriable with the reason after `deadline` seconds."""
 
     async def lacking(http: aiohttp.ClientSession) -> str | None:
-        told = await _lacks_gateway(http, connection, webhook_key, gateway(), clock)
+        if (key := webhook_key()) is None:
+            return await _lacks_worker(http, connection, worker(), registered=False)
+        told = await _lacks_gateway(http, connection, key, gateway(), clock)
         return told or await _lacks_worker(http, connection, worker())
 
     await _until_nothing(lacking, connection, "Mend that and add it again", clock, deadline)
@@ -113,12 +117,14 @@ async def _lacks_gateway(
         return f"the gateway does not answer at {gateway}"
 
 
-async def _lacks_worker(http: aiohttp.ClientSession, connection: Connection, worker: str | None) -> str | None:
-    """Why no worker serves the connection as it was saved, None when one does."""
+async def _lacks_worker(
+    http: aiohttp.ClientSession, connection: Connection, worker: str | None, *, registered: bool = True
+) -> str | None:
+    """Why no worker serves the connection as it was saved, None when one does. registered: it has its webhook."""
     if worker is None:
         return "no worker runs"
     try:
-        return await _worker_refusal(http, worker, connection)
+        return await _worker_refusal(http, worker, connection, registered=registered)
     except (aiohttp.ClientError, TimeoutError):
         return f"the worker does not answer at {worker}"
 
@@ -139,7 +145,9 @@ async def _gateway_refusal(
         return None if answer.status == 200 else f"the gateway at {gateway} answers {answer.status} to its webhooks"
 
 
-async def _worker_refusal(http: aiohttp.ClientSession, worker: str, connection: Connection) -> str | None:
+async def _worker_refusal(
+    http: aiohttp.ClientSession, worker: str, connection: Connection, *, registered: bool
+) -> str | None:
     async with http.get(f"{worker}/connections/{connection.connection}", allow_redirects=False) as answer:
         if answer.status != 200:
             return f"the worker at {worker} does not know it yet ({answer.status})"
@@ -153,4 +161,4 @@ async def _worker_refusal(http: aiohttp.ClientSession, worker: str, connection: 
     with suppress(KeyError, TypeError, ValueError):
         if datetime.fromisoformat(told["saved_at"]) < connection.saved_at:
             return "the worker serves it as it was saved before"
-    return None
+    return None if registered else f"its webhook is not registered in BambooHR yet ({told.get('reason')})"

@@ -18,7 +18,9 @@ from stream.errors import ConnectionFileError, LogUnavailable, UsageError
 if TYPE_CHECKING:
     from stream.kafka.event_log import EventLog
     from stream.kafka.view import CompactedView
-    from stream.records import Command, Connection
+    from stream.records import Command, Connection, ConnectionId, WebhookRegistration
+    from stream.telemetry import Masked
+    from stream.vault import Vault
 
 READ_S = 15.0
 """Seconds within which the connections must be read."""
@@ -75,23 +77,46 @@ async def add(file: Path, /, *, consent: bool = False, json: bool = False) -> No
             loaded = await desk.completed(loaded, known.get(loaded.id), anew=consent)
             connection = seal(loaded, vault, clock.now())
             await _save(connection, log, view, bootstrap)
+            await wait_until_in_service(
+                connection,
+                lambda: loaded.bamboohr.webhook_key or _registered_key(view, vault, connection.connection),
+                lambda: gateway_url(settings),
+                lambda: worker_url(settings),
+                clock,
+            )
+            registration = None if loaded.bamboohr.webhook_key else _registration(view, connection.connection)
     finally:
         await log.stop()
-    await wait_until_in_service(
-        connection,
-        loaded.bamboohr.webhook_key,
-        lambda: gateway_url(settings),
-        lambda: worker_url(settings),
-        clock,
-    )
     updated = connection.connection in known
-    webhooks = f"{gateway_url(settings)}/webhooks/bamboohr/{connection.connection}"
+    by_hand = f"{gateway_url(settings)}/webhooks/bamboohr/{connection.connection}"
+    webhooks = registration.asked.url if registration is not None and registration.asked is not None else by_hand
     if json:
         print_json({**_summary(connection), "updated": updated, "webhooks": webhooks})
         return
     say(f"Connection {connection.connection} is {'updated' if updated else 'added'}, mode {connection.mode}.")
-    say(f"Webhooks now flow: BambooHR must reach {webhooks} under your public https address.")
+    if loaded.bamboohr.webhook_key is not None:
+        say(f"Webhooks now flow: BambooHR must reach {webhooks} under your public https address.")
+    else:
+        say(f"A webhook is registered in BambooHR: it calls {webhooks}, which must lead to the gateway.")
     say(f"Whether the credentials may do what is needed: `rosterbook connection test {connection.connection}`.")
+
+
+def _registration(view: CompactedView, connection: ConnectionId) -> WebhookRegistration | None:
+    """What the worker has registered in BambooHR, None when nothing of it is there."""
+    from stream.core.registration import living
+    from stream.records import WebhookRegistration
+
+    found = view.records.get(f"{connection}|webhook")
+    return found if isinstance(found, WebhookRegistration) and living(found) else None
+
+
+def _registered_key(view: CompactedView, vault: Vault, connection: ConnectionId) -> Masked | None:
+    from stream.core.registration import living
+
+    registration = _registration(view, connection)
+    if registration is None:
+        return None
+    return vault.open(living(registration)[0].key, connection=connection, purpose="bamboohr.webhook_key")
 
 
 async def _save(connection: Connection, log: EventLog, view: CompactedView, bootstrap: str) -> None:
@@ -188,7 +213,7 @@ def _hidden(connection: Connection) -> dict[str, Any]:
         **connection.model_dump(mode="json", exclude={"connection", "schema_version"}),
     }
     bamboohr, zoho = shown["bamboohr"], shown["zoho"]
-    shown["webhook_key"] = HIDDEN
+    shown["webhook_key"] = HIDDEN if connection.webhook_key is not None else None
     if connection.bamboohr.oauth is None:
         bamboohr |= {"api_key": HIDDEN}
         del bamboohr["oauth"]

@@ -178,3 +178,21 @@ async def test_checklist_tells_what_a_connection_may_do_and_what_to_do_about_it(
     ended = await world.rosterbook("connection", "test", "nobody")
     assert ended.code == 2
     assert "There is no connection 'nobody'" in one_sentence(ended.err)
+
+
+async def test_without_a_webhook_key_the_worker_registers_a_webhook_and_changes_flow_by_it(world: World) -> None:
+    registrations, text = world.vendors.bamboohr.registrations, world.file.read_text()
+    secrets, heard = world.secrets, len(world.vendors.bamboohr.deliveries)
+    registrations._webhooks.clear()  # the one that was made by hand
+    file = world.data / "registered.toml"
+    file.write_text(text.replace('webhook_key = { env = "DEMO_WEBHOOK_KEY" }\n', ""))
+    ended = await world.rosterbook("connection", "add", file, **secrets)
+    assert (ended.code, ended.err) == (0, "")
+    (webhook,) = registrations.all()
+    assert f"A webhook is registered in BambooHR: it calls {webhook.configuration.url}" in ended.out
+    world.hire(1)
+    await world.synced()
+    taken = [attempt.status for attempt in world.vendors.bamboohr.deliveries[heard:]]
+    assert taken
+    assert set(taken) == {200}
+    assert webhook.private_key not in str((await world.rosterbook("connection", "show", CONNECTION, "--json")).out)

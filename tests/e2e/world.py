@@ -67,6 +67,7 @@ class World:
             "ROSTERBOOK_DATA": str(self.data),
             "ROSTERBOOK_GATEWAY_PORT": str(self._gateway_port),
             "ROSTERBOOK_METRICS_PORT": "0",
+            "ROSTERBOOK_PUBLIC_URL": f"http://127.0.0.1:{self._gateway_port}",
             **self._settings,
         }
 

@@ -280,7 +280,7 @@ async def service() -> AsyncIterator[Service]:
 
 
 async def until_in_service(gateway: str | None, worker: str | None, deadline: float = 20.0) -> None:
-    await wait_until_in_service(ACME, KEY, lambda: gateway, lambda: worker, SystemClock(), deadline=deadline)
+    await wait_until_in_service(ACME, lambda: KEY, lambda: gateway, lambda: worker, SystemClock(), deadline=deadline)
 
 
 async def test_a_connection_is_in_service_once_gateway_and_worker_agree(service: Service) -> None:
@@ -333,6 +333,24 @@ async def test_a_gateway_that_never_answers_is_not_waited_for_beyond_the_deadlin
         await until_in_service(service.url, service.url, deadline=2)
     assert asyncio.get_running_loop().time() - began < 3.6
     service.stalls.set()
+
+
+async def test_a_connection_whose_webhook_the_worker_registers_is_in_service_once_its_key_is_known(
+    service: Service,
+) -> None:
+    keys = [None, None, KEY]
+    service.worker = [{"serving": True, "reason": "webhook: set ROSTERBOOK_PUBLIC_URL"}]
+
+    async def wait(deadline: float) -> None:
+        where = lambda: service.url  # noqa: E731
+        key = lambda: keys.pop(0) if len(keys) > 1 else keys[0]  # noqa: E731
+        await wait_until_in_service(ACME, key, where, where, SystemClock(), deadline=deadline)
+
+    await wait(20.0)
+    assert service.signed == [True]
+    keys = [None]
+    with pytest.raises(Retriable, match=r"not registered in BambooHR yet \(webhook: set ROSTERBOOK_PUBLIC_URL\)"):
+        await wait(0.1)
 
 
 async def test_what_does_not_run_is_named(service: Service, unused_tcp_port: int) -> None:
