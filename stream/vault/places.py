@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from stream.records import AnyRecord, Connection, Record, Sealed, Tokens
+from stream.records import AnyRecord, Connection, Record, Sealed, Tokens, WebhookRegistration
 from stream.vault.vault import Purpose, Vault
 
 M = TypeVar("M", bound=BaseModel)
@@ -33,6 +33,8 @@ OF_TOKENS: dict[tuple[str, str], Purpose] = {
     ("zoho", "given"): "zoho.refresh_token",
 }
 """API and field of Tokens -> what is sealed there."""
+OF_WEBHOOKS: dict[str, Purpose] = {"webhooks.key": "bamboohr.webhook_key"}
+"""Field of each webhook in a WebhookRegistration -> what is sealed there."""
 NOTHING = Sealed(key="", box="")
 
 
@@ -65,7 +67,13 @@ def is_same_but_sealed_anew(before: Connection, after: Connection) -> bool:
 
 
 def _purpose(record: Record, place: str) -> Purpose:
-    return OF_TOKENS[record.api, place] if isinstance(record, Tokens) else OF_SETTINGS[place]
+    match record:
+        case Tokens():
+            return OF_TOKENS[record.api, place]
+        case WebhookRegistration():
+            return OF_WEBHOOKS[place]
+        case _:
+            return OF_SETTINGS[place]
 
 
 def _sealed(model: BaseModel, place: str) -> Iterator[tuple[str, Sealed]]:
@@ -75,14 +83,22 @@ def _sealed(model: BaseModel, place: str) -> Iterator[tuple[str, Sealed]]:
                 yield place + name, sealed
             case BaseModel() as part:
                 yield from _sealed(part, f"{place}{name}.")
+            case tuple() as parts:
+                for part in parts:
+                    if isinstance(part, BaseModel):
+                        yield from _sealed(part, f"{place}{name}.")
 
 
 def _with(model: M, change: Callable[[str, Sealed], Sealed], place: str) -> M:
-    changed: dict[str, BaseModel] = {}
+    changed: dict[str, object] = {}
     for name in type(model).model_fields:
         match getattr(model, name):
             case Sealed() as sealed:
                 changed[name] = change(place + name, sealed)
             case BaseModel() as part:
                 changed[name] = _with(part, change, f"{place}{name}.")
+            case tuple() as parts:
+                changed[name] = tuple(
+                    _with(part, change, f"{place}{name}.") if isinstance(part, BaseModel) else part for part in parts
+                )
     return model.model_copy(update=changed)

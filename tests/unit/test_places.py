@@ -16,8 +16,10 @@ from stream.records import (
     Connection,
     ConnectionId,
     OAuthClient,
+    RegisteredWebhook,
     Sealed,
     Tokens,
+    WebhookRegistration,
     ZohoSettings,
 )
 from stream.telemetry import Masked
@@ -27,6 +29,7 @@ from stream.vault.key_ring import new_ring, with_new_key
 from stream.vault.places import (
     OF_SETTINGS,
     OF_TOKENS,
+    OF_WEBHOOKS,
     is_same_but_sealed_anew,
     keys_of,
     resealed,
@@ -100,7 +103,8 @@ def sealed_fields(model: type[BaseModel], place: str = "") -> Iterator[str]:
 def test_every_field_that_can_hold_a_secret_is_known_by_what_is_sealed_there() -> None:
     assert set(sealed_fields(Connection)) == set(OF_SETTINGS)
     assert set(sealed_fields(Tokens)) == {place for _, place in OF_TOKENS}
-    others = [record for record in get_args(AnyRecord) if record not in (Connection, Tokens)]
+    assert set(sealed_fields(WebhookRegistration)) == set(OF_WEBHOOKS)
+    others = [record for record in get_args(AnyRecord) if record not in (Connection, Tokens, WebhookRegistration)]
     assert not [place for record in others for place in sealed_fields(record)]
 
 
@@ -135,6 +139,22 @@ def test_a_token_is_sealed_anew_for_its_api(vault: Vault) -> None:
     tokens = Tokens(connection=acme, api="zoho", access_token=sealed, expires_at=NOW)
     both = Vault(with_new_key(RING), source="both")
     assert opened(both, resealed(tokens, both)) == {"zoho.access_token": "1000.access"}
+
+
+def test_keys_of_registered_webhooks_are_found_and_sealed_anew(vault: Vault) -> None:
+    acme = ConnectionId("acme")
+
+    def webhook(number: str) -> RegisteredWebhook:
+        key = vault.seal(Masked(f"key {number}"), connection=acme, purpose="bamboohr.webhook_key")
+        return RegisteredWebhook(id=number, name="ours", created="", key=key, made_at=NOW)
+
+    before = WebhookRegistration(connection=acme, mark="m", webhooks=(webhook("2"), webhook("1")))
+    both = Vault(with_new_key(RING), source="both")
+    after = resealed(before, both)
+    assert (keys_of(before), keys_of(after)) == ({vault.newest}, {both.newest})
+    for record in (before, after):
+        found = [both.open(sealed, connection=acme, purpose=purpose).reveal for purpose, sealed in secrets_of(record)]
+        assert found == ["key 2", "key 1"]
 
 
 def test_what_does_not_open_is_not_sealed_anew(vault: Vault) -> None:
