@@ -108,7 +108,7 @@ class LaneMaker:
         upkeep = self._upkeep(record, bamboohr, kept)
         operations = Operations(
             record.connection,
-            handlers(record, bamboohr, zoho, self._own),
+            handlers(record, bamboohr, zoho, self._own, upkeep),
             company=lambda: self.companies.get(number, f"{record.connection}/company"),
             append=self.log.append,
             crashed=self.crashed,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from agents.operations import Done, Handler
 from agents.own_secrets import OwnSecrets
+from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
 from stream.checklist import checklist
 from stream.core.rows import Asked
+from stream.errors import RecordRefused
 from stream.records import Connection
 from stream.resealing import RESEAL
 from stream.zoho.client import ZohoBooks
 
 
-def handlers(record: Connection, hr: BambooHr, books: ZohoBooks, own: OwnSecrets) -> dict[str, Handler]:
+def handlers(
+    record: Connection, hr: BambooHr, books: ZohoBooks, own: OwnSecrets, upkeep: Upkeep | None
+) -> dict[str, Handler]:
     """Command -> what carries it out, with the clients of the connection."""
 
     async def test(_: Asked) -> Done:
@@ -25,4 +31,13 @@ def handlers(record: Connection, hr: BambooHr, books: ZohoBooks, own: OwnSecrets
         count = await own.seal_anew(record.connection)
         return Done(f"{count} records are sealed anew." if count else "All was sealed with the newest key already.")
 
-    return {"test": test, RESEAL: reseal}
+    async def rotate_webhook(asked: Asked) -> Done:
+        if upkeep is None or record.webhook_key is not None:
+            raise RecordRefused(
+                "The connection's webhook is kept by hand: make another in BambooHR and add the connection with its "
+                "key, or leave webhook_key out of the file, so that Rosterbook registers one."
+            )
+        await upkeep.rotate(datetime.fromisoformat(asked.arguments["before"]))
+        return Done("The webhook has a new key, and the former webhook is deleted.")
+
+    return {"test": test, RESEAL: reseal, "rotate webhook": rotate_webhook}

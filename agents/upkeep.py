@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from stream.bamboohr.keep_webhook import CHECK_EVERY_S, KeepWebhook
+from stream.bamboohr.keep_webhook import CHECK_EVERY_S, NO_ADDRESS, KeepWebhook
 from stream.clock import Clock
 from stream.errors import ConnectionTrouble, LogUnavailable, RecordRefused, Retriable
 from stream.lane import LaneClosed
@@ -40,6 +40,8 @@ class Upkeep:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._looked = asyncio.Event()
+        """Set at the end of the check that is under way, or of the next one."""
 
     @property
     def kept(self) -> WebhookRegistration:
@@ -72,9 +74,17 @@ class Upkeep:
             self._wake.set()
 
     async def rotate(self, before: datetime) -> None:
-        """Replace the key now, unless it was made at or after `before`. May be asked again. Raises LogUnavailable."""
-        await self._keeper.rotate(before)
+        """Replace the key, unless it was made at or after `before`; returns once the former webhook is deleted.
+
+        May be asked again. Raises Retriable with the reason when it cannot be done now.
+        """
+        self._keeper.rotate(before)
         self._wake.set()
+        while not self._keeper.has_rotated(before):
+            await self._looked.wait()
+            trouble = self._trouble or (NO_ADDRESS if self._keeper.reason == NO_ADDRESS else None)
+            if trouble is not None:
+                raise Retriable(trouble)
 
     async def _run(self) -> None:
         try:
@@ -87,6 +97,8 @@ class Upkeep:
                     pass
                 self._wake.clear()
                 wait = await self._check()
+                looked, self._looked = self._looked, asyncio.Event()
+                looked.set()
         except LaneClosed:
             pass
         except Exception as error:  # the log away or a bug must end the worker, not one task

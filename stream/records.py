@@ -341,7 +341,7 @@ class WebhookRegistration(Record):
     mark: random, and in the name of each of them, so that one whose key was lost is known to be ours.
     made: how many were tried. pending: the last of them may be there, with a key that nobody knows yet.
     webhooks: newest first. asked, shown: of the newest; what was asked for, and how BambooHR showed it after that.
-    rotate_before: a newest one that was made before this is to be replaced. told: findings that were reported.
+    told: findings that were reported.
     """
 
     mark: str
@@ -350,7 +350,6 @@ class WebhookRegistration(Record):
     webhooks: tuple[RegisteredWebhook, ...] = ()
     asked: WebhookConfiguration | None = None
     shown: WebhookConfiguration | None = None
-    rotate_before: AwareDatetime | None = None
     told: tuple[str, ...] = ()
     checked_at: AwareDatetime | None = None
 

@@ -13,6 +13,7 @@ import cyclopts
 from agents.cli.checks import check
 from agents.cli.console import print_json, print_table, say
 from agents.cli.modes import pause, resume
+from agents.cli.webhook_key import rotate_webhook
 from stream.errors import ConnectionFileError, LogUnavailable, UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def register(app: cyclopts.App) -> None:
     group.command(check, name="test")
     group.command(pause)
     group.command(resume)
+    group.command(rotate_webhook)
     app.command(group)
 
 

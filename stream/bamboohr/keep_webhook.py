@@ -94,6 +94,8 @@ class KeepWebhook:
         self._clock = clock
         self._settle_time = settle_time
         self._key_age = key_age
+        self._rotate_before: datetime | None = None
+        self._changed = False
         self._pending_since = clock.monotonic()
         self._unheard: deque[WebhookRegistration] = deque()
         self._overwritten = False
@@ -119,10 +121,13 @@ class KeepWebhook:
         self._overwritten = self._overwritten or registration != self.kept
         return self._overwritten
 
-    async def rotate(self, before: datetime) -> None:
+    def rotate(self, before: datetime) -> None:
         """Have the next check replace the key, unless it was made at or after `before`. May be asked again."""
-        if self.kept.rotate_before is None or self.kept.rotate_before < before:
-            await self._save(self.kept.model_copy(update={"rotate_before": before}))
+        self._rotate_before = max(before, self._rotate_before or before)
+
+    def has_rotated(self, before: datetime) -> bool:
+        """Whether the only webhook of ours that is there was made at or after `before`."""
+        return not self.kept.pending and [one.made_at >= before for one in after.living(self.kept)] == [True]
 
     async def check(self) -> float:
         """Bring the webhook to what is wanted. Returns the seconds after which it is to be looked at again.
@@ -134,6 +139,7 @@ class KeepWebhook:
             return CHECK_EVERY_S
         if not self._by_us and not (self.kept.pending or after.living(self.kept)):
             return CHECK_EVERY_S
+        self._changed = False
         names = await self._api.monitored()
         if self._overwritten:  # now that a call was admitted: whoever has lost the connection writes nothing any more
             self._overwritten = False
@@ -149,7 +155,16 @@ class KeepWebhook:
         seen, now = await self._look(names), self._clock.now()
         left = self._settle_time - (self._clock.monotonic() - self._pending_since)
         wanted = self._wanted(names)
-        step = decide(self._due(now), wanted, seen, settled=left <= 0, now=now)
+        changed, self._changed = self._changed, False
+        step = decide(
+            self.kept,
+            wanted,
+            seen,
+            settled=left <= 0,
+            changed=changed,
+            made_since=self._made_since(now),
+            now=now,
+        )
         match step:
             case Wait():
                 return left
@@ -200,12 +215,11 @@ class KeepWebhook:
         offered = tuple(field for field in FIELDS if field in names)
         return Wanted(self._url, offered or FIELDS, tuple(field for field in FIELDS if field not in names))
 
-    def _due(self, now: datetime) -> WebhookRegistration:
-        """The registration, with a key that is too old to be kept marked so."""
+    def _made_since(self, now: datetime) -> datetime | None:
+        """When a key must have been made to be kept; None when any will do."""
         if self._key_age is None:
-            return self.kept
-        oldest = max(now - self._key_age, self.kept.rotate_before or now - self._key_age)
-        return self.kept.model_copy(update={"rotate_before": oldest})
+            return self._rotate_before
+        return max(now - self._key_age, self._rotate_before or now - self._key_age)
 
     async def _create(self, wanted: Wanted, reason: str) -> None:
         await self._save(after.begun(self.kept))
@@ -231,6 +245,7 @@ class KeepWebhook:
             raise
         except (NotFound, OthersWebhook):
             return  # the next look says what has become of it
+        self._changed = True
         await self._save(after.asked_again(self.kept, asked))
         await self._say("repaired", webhook, "It was not as it is to be.", changes)
 

@@ -36,7 +36,7 @@ def created(
     """It is there, and its key is ours."""
     one = RegisteredWebhook(id=id, name=asked.name, created=created, key=key, made_at=now)
     return registration.model_copy(
-        update={"pending": False, "webhooks": (one, *registration.webhooks), "asked": asked, "shown": None}
+        update={"pending": False, "webhooks": (one, *registration.webhooks), "asked": asked, "shown": asked}
     )
 
 
@@ -50,7 +50,7 @@ def ended(registration: WebhookRegistration, id: str, now: datetime) -> WebhookR
 
 
 def asked_again(registration: WebhookRegistration, asked: WebhookConfiguration) -> WebhookRegistration:
-    return registration.model_copy(update={"asked": asked, "shown": None})
+    return registration.model_copy(update={"asked": asked, "shown": asked})
 
 
 def accepted(registration: WebhookRegistration, shown: WebhookConfiguration) -> WebhookRegistration:

@@ -97,7 +97,7 @@ class Miss:
 
 @dataclass(frozen=True)
 class Accept:
-    """BambooHR has what was asked for: what it shows now is what it is to show."""
+    """BambooHR has just been asked, and shows it in another form: this is what it is to show."""
 
     shown: WebhookConfiguration
 
@@ -113,11 +113,19 @@ Step = Wait | Resolve | Create | Change | Delete | Miss | Accept | Done
 
 
 def decide(
-    registration: WebhookRegistration, wanted: Wanted | None, seen: Seen, *, settled: bool, now: datetime
+    registration: WebhookRegistration,
+    wanted: Wanted | None,
+    seen: Seen,
+    *,
+    settled: bool,
+    changed: bool,
+    made_since: datetime | None,
+    now: datetime,
 ) -> Step:
     """The next step. wanted: None where a person keeps the webhook, and none of ours is to be there.
 
-    settled: a creation whose answer was lost has had its time to take effect.
+    settled: a creation whose answer was lost has had its time to take effect. changed: the step before was a change.
+    made_since: an older one is replaced.
     """
     if registration.pending and not settled:
         return Wait()
@@ -137,10 +145,10 @@ def decide(
     newest, *older = ours
     if older:
         return Delete(older[0].id, f"Webhook {newest.id} has taken its place.")
-    if registration.rotate_before is not None and newest.made_at < registration.rotate_before:
+    if made_since is not None and newest.made_at < made_since:
         return Create(f"The key of webhook {newest.id} is to be replaced.")
     assert seen.shown is not None, "the newest of ours is listed"
-    return _compared(registration, newest, wanted.configuration(newest.name), seen.shown) or Done(
+    return _compared(registration, newest, wanted.configuration(newest.name), seen.shown, changed) or Done(
         tuple(_findings(registration, wanted, seen, newest, now))
     )
 
@@ -166,13 +174,14 @@ def _compared(
     newest: RegisteredWebhook,
     asked: WebhookConfiguration,
     shown: WebhookConfiguration,
+    changed: bool,
 ) -> Step | None:
-    """BambooHR may show a configuration otherwise than it was asked for; what counts is that it shows it as before."""
-    if registration.asked != asked or (shown.name, shown.url) != (asked.name, asked.url):
-        return Change(newest.id, asked, _changes(shown, asked))
-    if registration.shown is None:
+    """BambooHR may show a configuration otherwise than it was asked for: what it shows after a change is right then."""
+    if registration.asked == asked and registration.shown == shown:
+        return None
+    if registration.asked == asked and changed:
         return Accept(shown)
-    return None if shown == registration.shown else Change(newest.id, asked, _changes(shown, asked))
+    return Change(newest.id, asked, _changes(shown, asked))
 
 
 def _changes(shown: WebhookConfiguration, asked: WebhookConfiguration) -> dict[str, tuple[str, str]]:

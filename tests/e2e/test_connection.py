@@ -196,3 +196,11 @@ async def test_without_a_webhook_key_the_worker_registers_a_webhook_and_changes_
     assert taken
     assert set(taken) == {200}
     assert webhook.private_key not in str((await world.rosterbook("connection", "show", CONNECTION, "--json")).out)
+
+    ended = await world.rosterbook("connection", "rotate-webhook", CONNECTION, "--json")
+    assert (ended.code, ended.err, orjson.loads(ended.out)["rotated"]) == (0, "", True)
+    (rotated,) = registrations.all()
+    assert rotated.private_key != webhook.private_key
+    world.hire(1)
+    await world.synced()
+    assert world.vendors.bamboohr.deliveries[-1].status == 200

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
 from agents.upkeep import CLOSE_GRACE_S, Upkeep
 from stream.bamboohr.keep_webhook import CHECK_EVERY_S
-from stream.errors import CredentialsRefused, LogUnavailable, RateLimited, Unavailable
+from stream.errors import CredentialsRefused, LogUnavailable, RateLimited, Retriable, Unavailable
 from stream.lane import LaneClosed
 from stream.records import ConnectionId, WebhookRegistration
+from tests.fake_clock import START
 from tests.virtual_time import VirtualTime, run
 
 KEPT = WebhookRegistration(connection=ConnectionId("acme"), mark="m")
@@ -29,19 +30,29 @@ class Keeper:
         self.busy = False
         self.checks: list[float] = []
         self.overwritten = False
+        self.rotated = False
+        self._asked = False
         self._loop = loop
         self._script = script
 
     async def check(self) -> float:
         self.checks.append(round(self._loop.time(), 1))
         told = self._script.pop(0) if self._script else 0.0
+        asked = self._asked
         if isinstance(told, Exception):
             raise told
         try:
             await asyncio.sleep(told)
         finally:
             self.busy = False
+        self.rotated = asked
         return CHECK_EVERY_S
+
+    def rotate(self, _: datetime) -> None:
+        self._asked = True
+
+    def has_rotated(self, _: datetime) -> bool:
+        return self.rotated
 
     def heard(self, _: WebhookRegistration) -> bool:
         return self.overwritten
@@ -119,6 +130,26 @@ def test_what_another_worker_wrote_is_mended_at_once() -> None:
 
     keeper, _ = kept([], live)
     assert keeper.checks == [0.0, 200.0]
+
+
+@pytest.mark.parametrize(("begins", "checks"), [(0.5, 2), (100, 2)], ids=["while one looks", "at rest"])
+def test_a_key_is_replaced_at_once_even_when_a_look_was_under_way(begins: float, checks: int) -> None:
+    async def live(upkeep: Upkeep, keeper: Keeper) -> None:
+        await asyncio.sleep(begins)
+        await asyncio.wait_for(upkeep.rotate(START), 10)
+        assert keeper.rotated
+
+    keeper, _ = kept([2.0, 2.0], live)
+    assert len(keeper.checks) == checks
+
+
+def test_a_key_that_cannot_be_replaced_now_is_said() -> None:
+    async def live(upkeep: Upkeep, keeper: Keeper) -> None:
+        await asyncio.sleep(100)
+        with pytest.raises(Retriable, match="down"):
+            await upkeep.rotate(START)
+
+    kept([0.0, Unavailable("down")], live)
 
 
 @pytest.mark.parametrize("error", [LogUnavailable("away"), ValueError("bug")])
