@@ -15,6 +15,7 @@ import aiohttp
 from agents.child import Child
 from stream.clock import Clock, SystemClock
 from stream.errors import ActionNeeded, BrokerFailed, Fatal, SettingsError
+from stream.gateway.certificate import own
 from stream.kafka.admin import admin, apply
 from stream.kafka.embedded import EmbeddedKafka
 from stream.kafka.scan import LogScan
@@ -78,6 +79,12 @@ class Installation:
             return (self._settings.data / part / "address").read_text().strip() or None
         except FileNotFoundError:
             return None
+
+    def url(self, part: str) -> str | None:
+        """The same as an address to call."""
+        address = self.address(part)
+        secure = part == "gateway" and self._settings.gateway_cert is not None
+        return None if address is None else f"{'https' if secure else 'http'}://{address}"
 
     async def start(self) -> None:
         """Start all parts. Raises what keeps it from working, with nothing left running."""
@@ -172,7 +179,8 @@ class Installation:
     async def _ready(self) -> None:
         """Wait until gateway and worker say that they are ready."""
         lacking: str | None = None
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
+        connector = aiohttp.TCPConnector(ssl=own(self._settings))
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2), connector=connector) as http:
             try:
                 async with asyncio.timeout(READY_S):
                     for part in ("gateway", "worker"):
@@ -180,7 +188,7 @@ class Installation:
                             if self.failed.done():
                                 raise self.failed.result()
                             await asyncio.sleep(0.05)
-                        self._say(f"{part} is ready at http://{self.address(part)}")
+                        self._say(f"{part} is ready at {self.url(part)}")
             except TimeoutError:
                 raise Fatal(
                     f"Not ready within {READY_S:g} s ({lacking}): the files in {self._logs} say more."
@@ -188,10 +196,10 @@ class Installation:
 
     async def _lacking(self, http: aiohttp.ClientSession, part: str) -> str | None:
         """Why the part is not ready, None when it is."""
-        if (address := self.address(part)) is None:
+        if (url := self.url(part)) is None:
             return f"{part}: does not listen"
         try:
-            async with http.get(f"http://{address}/readyz") as answer:
+            async with http.get(f"{url}/readyz") as answer:
                 if answer.status == 200:
                     return None
                 told = await answer.json()

@@ -30,6 +30,11 @@ class Settings(BaseSettings):
     kafka_port: int = Field(0, ge=0, le=65535, description="Port of the embedded broker; 0 = a free one")
     gateway_host: str = Field("127.0.0.1", description="Address the gateway binds to")
     gateway_port: int = Field(8080, ge=0, le=65535, description="Port of the gateway; 0 = a free one")
+    gateway_cert: Path | None = Field(
+        None,
+        description="Certificate chain of the gateway in PEM, for https without a proxy; read again when it changes",
+    )
+    gateway_key: Path | None = Field(None, description="Key of that certificate in PEM, not encrypted")
     metrics_host: str = Field("127.0.0.1", description="Address the worker's health and metrics bind to")
     metrics_port: int = Field(
         8082, ge=0, le=65535, description="Port of the worker's health and metrics; 0 = a free one"
@@ -87,6 +92,14 @@ class Settings(BaseSettings):
         if not secure or not parts.hostname or parts.username is not None or parts.query or parts.fragment:
             raise PydanticCustomError("public", "must be an https address such as https://books.example.com")
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _a_certificate_has_its_key(self) -> Self:
+        if (self.gateway_cert is None) != (self.gateway_key is None):
+            raise PydanticCustomError(
+                "certificate", "ROSTERBOOK_GATEWAY_CERT and ROSTERBOOK_GATEWAY_KEY must be set both or neither"
+            )
+        return self
 
     @model_validator(mode="after")
     def _a_call_fits_between_heartbeats(self) -> Self:

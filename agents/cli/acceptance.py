@@ -58,9 +58,13 @@ async def wait_until_in_service(
     worker: Where,
     clock: Clock,
     *,
+    pin: aiohttp.Fingerprint | bool = True,
     deadline: float = DEADLINE_S,
 ) -> None:
-    """Return once both serve the connection as saved. Raises Retriable with the reason after `deadline` seconds."""
+    """Return once both serve the connection as saved. Raises Retriable with the reason after `deadline` seconds.
+
+    pin: how the gateway is known where it speaks https.
+    """
 
     async def lacking(http: aiohttp.ClientSession) -> str | None:
         if (key := webhook_key()) is None:
@@ -68,7 +72,7 @@ async def wait_until_in_service(
         told = await _lacks_gateway(http, connection, key, gateway(), clock)
         return told or await _lacks_worker(http, connection, worker())
 
-    await _until_nothing(lacking, connection, "Mend that and add it again", clock, deadline)
+    await _until_nothing(lacking, connection, "Mend that and add it again", clock, deadline, pin)
 
 
 async def wait_until_served(
@@ -88,10 +92,11 @@ async def _until_nothing(
     remedy: str,
     clock: Clock,
     deadline: float,
+    pin: aiohttp.Fingerprint | bool = True,
 ) -> None:
     timeout = aiohttp.ClientTimeout(total=min(ONE_ANSWER_S, deadline))
     end = clock.monotonic() + deadline
-    async with aiohttp.ClientSession(timeout=timeout) as http:
+    async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(ssl=pin)) as http:
         told = await lacking(http)
         with suppress(TimeoutError):
             async with asyncio.timeout(end - clock.monotonic()):

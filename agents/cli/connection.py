@@ -59,6 +59,7 @@ async def add(file: Path, /, *, consent: bool = False, json: bool = False) -> No
     from stream.binding import Binding, refuse_conflicts
     from stream.clock import SystemClock
     from stream.connection_file import load_connection, seal
+    from stream.gateway.certificate import own
     from stream.kafka.event_log import EventLog
     from stream.kafka.scan import LogScan
     from stream.vault import load_vault
@@ -85,6 +86,7 @@ async def add(file: Path, /, *, consent: bool = False, json: bool = False) -> No
                 lambda: gateway_url(settings),
                 lambda: worker_url(settings),
                 clock,
+                pin=own(settings),
             )
             registration = None if loaded.bamboohr.webhook_key else _registration(view, connection.connection)
     finally:

@@ -42,8 +42,11 @@ def bootstrap_servers(settings: Settings) -> str:
 
 
 def gateway_url(settings: Settings) -> str | None:
-    """Where the gateway listens, as `http://host:port`; None when nothing says where."""
-    return _url(settings.data / "gateway" / "address", settings.gateway_host, settings.gateway_port)
+    """Where the gateway listens, as `http://host:port`, or https where it has a certificate; None when nothing says
+    where.
+    """
+    url = _url(settings.data / "gateway" / "address", settings.gateway_host, settings.gateway_port)
+    return url.replace("http:", "https:") if url is not None and settings.gateway_cert is not None else url
 
 
 def worker_url(settings: Settings) -> str | None:

@@ -44,18 +44,18 @@ async def up(*, json: bool = False) -> None:
         if end.done():
             return
         await start
-        gateway, worker = installation.address("gateway"), installation.address("worker")
+        gateway, worker = installation.url("gateway"), installation.url("worker")
         emit(
             {
                 "event": "ready",
-                "gateway": f"http://{gateway}",
-                "worker": f"http://{worker}",
+                "gateway": gateway,
+                "worker": worker,
                 "kafka": installation.kafka,
                 "data": str(settings.data.absolute()),
                 "logs": str(installation.logs),
                 "processes": installation.processes(),
             },
-            f"Ready. Gateway http://{gateway}, worker http://{worker}, Kafka {installation.kafka}, logs in "
+            f"Ready. Gateway {gateway}, worker {worker}, Kafka {installation.kafka}, logs in "
             f"{installation.logs}.\nConnect a company with `rosterbook connection add FILE`. Ctrl-C ends it.",
             json=json,
         )

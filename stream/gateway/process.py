@@ -17,6 +17,7 @@ from aiohttp import web
 from stream.clock import Clock, SystemClock
 from stream.errors import SettingsError
 from stream.gateway.app import Gateway
+from stream.gateway.certificate import Certificate, certificate_of
 from stream.gateway.keys import OpenKey
 from stream.gateway.server import Server
 from stream.gateway.uplink import Uplink
@@ -52,7 +53,7 @@ async def serve(
     """Serve until `stop` is set; then requests under way get their answer, if the log confirms them soon.
 
     check: told once of the connections, when they have been read; what it raises ends the gateway. Raises
-    SettingsError when the port or the data folder cannot be used.
+    SettingsError when the port, the certificate or the data folder cannot be used.
     """
     clock = clock or SystemClock()
     event_log = EventLog(bootstrap)
@@ -80,12 +81,14 @@ async def _checked(connections: CompactedView, check: Callable[[Iterable[AnyReco
 
 @asynccontextmanager
 async def _bound(settings: Settings, gateway: Gateway) -> AsyncIterator[None]:
+    certificate = certificate_of(settings)
     server = Server(gateway.handle, access_log=None, auto_decompress=False, lingering_time=LINGER_S)
     runner = web.ServerRunner(server, shutdown_timeout=REQUESTS_END_S)
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, settings.gateway_host, settings.gateway_port).start()
+            context = None if certificate is None else certificate.context
+            await web.TCPSite(runner, settings.gateway_host, settings.gateway_port, ssl_context=context).start()
         except OSError as error:
             why = os.strerror(error.errno or 0)  # asyncio's own words are long
             raise SettingsError(
@@ -93,10 +96,22 @@ async def _bound(settings: Settings, gateway: Gateway) -> AsyncIterator[None]:
                 "program, or set ROSTERBOOK_GATEWAY_PORT."
             ) from None
         host, port = runner.addresses[0][:2]
-        with _told(settings.data / "gateway" / "address", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"):
-            yield
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        async with _renewed(certificate):
+            with _told(settings.data / "gateway" / "address", where):
+                yield
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def _renewed(certificate: Certificate | None) -> AsyncIterator[None]:
+    following = None if certificate is None else asyncio.create_task(certificate.follow(), name="gateway certificate")
+    try:
+        yield
+    finally:
+        if following is not None:
+            following.cancel()
 
 
 @contextmanager
