@@ -110,13 +110,16 @@ class ZohoSection(Section):
     oauth: OAuthSection
 
 
+Slug = Annotated[
+    ConnectionId, _text(r"[a-z0-9][a-z0-9-]{0,39}", "must be 1-40 of a-z, 0-9 and -, and start with a letter or digit")
+]
+"""What a connection may be called."""
+
+
 class ConnectionFile(Section):
     """A file that was accepted, its secrets in clear but masked: for this process only."""
 
-    id: Annotated[
-        ConnectionId,
-        _text(r"[a-z0-9][a-z0-9-]{0,39}", "must be 1-40 of a-z, 0-9 and -, and start with a letter or digit"),
-    ]
+    id: Slug
     mode: Literal["live", "preview", "paused"]
     bamboohr: BambooHrSection
     zoho: ZohoSection

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from typing import IO, TYPE_CHECKING
 
 from agents.cli.console import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from stream.checklist import Check
 
 WORD = {"ok": "ok", "warning": "look", "failed": "FAILED"}
 
@@ -20,19 +25,23 @@ async def check(connection: str, /, *, json: bool = False) -> int:
         Print JSON.
     """
     from agents.cli.asked import carried_out
+    from stream.checklist import Check
 
     answer = await carried_out(connection, "test", {})
-    checks = answer.result.get("checks")
-    rows = [row for row in checks if isinstance(row, dict)] if isinstance(checks, list) else []
-    failed = answer.state == "failed" or any(row["state"] == "failed" for row in rows)
+    told = answer.result.get("checks")
+    checks = [Check.model_validate(one) for one in told] if isinstance(told, list) else []
+    failed = answer.state == "failed" or any(one.state == "failed" for one in checks)
     if json:
-        print_json({"connection": connection, "passed": not failed, "says": answer.says, "checks": rows})
+        found = [one.model_dump() for one in checks]
+        print_json({"connection": connection, "passed": not failed, "says": answer.says, "checks": found})
         return int(failed)
-    if rows:
-        print_table(
-            ["", "what", "found", "what to do"],
-            [[WORD[str(row["state"])], row["subject"], row["found"], row["remedy"] or ""] for row in rows],
-        )
+    if checks:
+        show(checks, sys.stdout)
     say(answer.says)
-    sys.stdout.flush()
     return int(failed)
+
+
+def show(checks: Iterable[Check], to: IO[str]) -> None:
+    """A line for each."""
+    rows = [[WORD[one.state], one.subject, one.found, one.remedy or ""] for one in checks]
+    print_table(["", "what", "found", "what to do"], rows, to=to)

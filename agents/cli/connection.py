@@ -17,6 +17,7 @@ from agents.cli.webhook_key import rotate_webhook
 from stream.errors import ConnectionFileError, LogUnavailable, UsageError
 
 if TYPE_CHECKING:
+    from agents.cli.dialogue import Dialogue
     from stream.kafka.event_log import EventLog
     from stream.kafka.view import CompactedView
     from stream.records import Command, Connection, ConnectionId, WebhookRegistration
@@ -41,13 +42,17 @@ def register(app: cyclopts.App) -> None:
     app.command(group)
 
 
-async def add(file: Path, /, *, consent: bool = False, json: bool = False) -> None:
+async def add(
+    file: Path | None = None, /, *, interactive: bool = False, consent: bool = False, json: bool = False
+) -> None:
     """Connect a company, or change its settings; returns once its webhooks are accepted and a worker serves it.
 
     Parameters
     ----------
     file
         The connection file (TOML).
+    interactive
+        Ask for everything instead, try it, and save it in mode preview.
     consent
         Use its code, or ask for consent, even where the connection holds a refresh token of this client.
     json
@@ -65,9 +70,19 @@ async def add(file: Path, /, *, consent: bool = False, json: bool = False) -> No
     from stream.vault import load_vault
 
     settings = command_settings()
-    loaded = load_connection(file)
-    bootstrap = bootstrap_servers(settings)
+    if (file is None) != interactive:
+        raise UsageError("Name a connection file, or say --interactive to be asked, but not both.")
     clock = SystemClock()
+    dialogue: Dialogue | None = None
+    if file is None:
+        from agents.cli.dialogue import Dialogue
+        from agents.cli.terminal import Terminal
+
+        dialogue = Dialogue(settings, Terminal(), clock)
+        loaded = dialogue.begun()
+    else:
+        loaded = load_connection(file)
+    bootstrap = bootstrap_servers(settings)
     vault = load_vault(settings)
     log = EventLog(bootstrap)
     await log.start()
@@ -75,9 +90,12 @@ async def add(file: Path, /, *, consent: bool = False, json: bool = False) -> No
         async with _connections(bootstrap) as view:
             known = _known(view)
             await refuse_other_vault(vault.newest, worker_url(settings))
-            refuse_conflicts(loaded.id, Binding.of(loaded), known.values())
+            if dialogue is None:
+                refuse_conflicts(loaded.id, Binding.of(loaded), known.values())
             desk = ConsentDesk(settings, vault, LogScan(bootstrap), log.partition_of(loaded.id), clock)
             loaded = await desk.completed(loaded, known.get(loaded.id), anew=consent)
+            if dialogue is not None:
+                loaded = await dialogue.ended(loaded)
             connection = seal(loaded, vault, clock.now())
             await _save(connection, log, view, bootstrap)
             await wait_until_in_service(

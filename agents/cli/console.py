@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from typing import IO
 
 WIDE = 500
 """Columns where there is no terminal: nothing is cut in a file or a pipe."""
@@ -20,8 +21,8 @@ def print_json(value: object) -> None:
     sys.stdout.write(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table; columns that do not fit a terminal are folded, not cut."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, to: IO[str] | None = None) -> None:
+    """A table; columns that do not fit a terminal are folded, not cut. to: standard output, unless it is no answer."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -32,7 +33,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE, highlight=False)
+    file = sys.stdout if to is None else to
+    console = Console(file=file, width=None if file.isatty() else WIDE, highlight=False)
     console.print(table)
 
 

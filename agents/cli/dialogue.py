@@ -1,0 +1,235 @@
+"""`connection add --interactive`: asks for what a connection file would hold, and shows what the credentials may do
+before anything is saved. Who answers is behind `Asker`; questions and findings go to standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import aiohttp
+from pydantic import TypeAdapter, ValidationError
+
+from agents.cli.checks import show
+from agents.cli.console import print_error
+from stream.bamboohr.client import BambooHr
+from stream.bamboohr.hosts import base_url
+from stream.bamboohr.oauth import BambooHrAccounts
+from stream.checklist import checklist
+from stream.clock import Clock
+from stream.connection_file import ConnectionFile, OAuthSection, Slug, with_refresh_token
+from stream.errors import ConnectionMisset, UsageError
+from stream.http import Still
+from stream.issuer import Issuer
+from stream.settings import Settings
+from stream.telemetry import Masked
+from stream.tokens import AccessTokens, HeldTokens
+from stream.zoho.client import ZohoBooks
+from stream.zoho.models import Organization
+from stream.zoho.oauth import SCOPES, ZohoAccounts
+from stream.zoho.regions import REGIONS, api_url
+
+LATER = "0"
+"""In place of the organization's id until the person has chosen it from the list."""
+HERE = "http://localhost:8080"
+"""Where a browser is led that cannot reach the gateway: what it then shows is pasted."""
+
+
+class Asker(Protocol):
+    """A person at a terminal."""
+
+    def text(self, question: str, default: str | None = None) -> str: ...
+
+    def secret(self, question: str) -> str:
+        """What is typed is not shown. Empty where nothing was given."""
+        ...
+
+    def choice(self, question: str, options: Sequence[str]) -> int:
+        """The index of the option."""
+        ...
+
+    def agrees(self, question: str) -> bool: ...
+
+
+class GivenUp(UsageError):
+    """The person does not go on; nothing was saved."""
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    settings: Settings
+    asker: Asker
+    clock: Clock
+
+    def begun(self) -> ConnectionFile:
+        """The answers to all questions but the organization, which the credentials must be known for."""
+        bamboohr = self._bamboohr()
+        return self._file(
+            {"id": self._id(bamboohr["subdomain"]), "mode": "preview", "bamboohr": bamboohr, "zoho": self._zoho()}
+        )
+
+    async def ended(self, file: ConnectionFile) -> ConnectionFile:
+        """The file with the organization that was chosen, once the person has seen what the credentials may do.
+
+        file: with its refresh tokens. Raises GivenUp, and what the vendors' clients raise.
+        """
+        async with self._clients(file) as (hr, books_of, renewed):
+            file = self._with_organization(file, await books_of(LATER).organizations())
+            print_error("Trying what the credentials may do; nothing is changed.")
+            chosen = file.zoho.organization_id
+            checks = await checklist(hr, books_of(chosen), chosen)
+            file = renewed(file)
+        show(checks, sys.stderr)
+        if any(check.state == "failed" for check in checks) and not self.asker.agrees(
+            "Save the connection all the same?"
+        ):
+            raise GivenUp("Nothing was saved: mend what failed, then run the command again.")
+        return file
+
+    def _bamboohr(self) -> dict[str, Any]:
+        while True:
+            subdomain = self.asker.text("Your BambooHR address, or the part before .bamboohr.com").strip().lower()
+            subdomain = subdomain.removeprefix("https://").split("/")[0].removesuffix(".bamboohr.com")
+            try:
+                base_url(self.settings, subdomain)
+                break
+            except ConnectionMisset as error:
+                print_error(error.message)
+        found: dict[str, Any] = {"subdomain": subdomain}
+        if self.asker.choice("How may Rosterbook sign in to BambooHR?", ("an API key", "an OAuth app")) == 0:
+            found["api_key"] = self._secret("The API key (in BambooHR: your picture, API Keys, Add New Key)")
+        else:
+            found["oauth"] = {**self._client("BambooHR"), "redirect_uri": self._redirect("bamboohr")}
+        if self.settings.public_url is None:
+            print_error(
+                "ROSTERBOOK_PUBLIC_URL is not set, so Rosterbook cannot register its webhook: set it for the worker, "
+                "or make the webhook by hand as the README says."
+            )
+            if key := self.asker.secret("The private key of a webhook made by hand (empty: there is none)").strip():
+                found["webhook_key"] = key
+        return found
+
+    def _zoho(self) -> dict[str, Any]:
+        regions = tuple(REGIONS)
+        region = regions[
+            self.asker.choice(
+                "Where is your Zoho account?",
+                [f"{name} ({REGIONS[name].accounts.removeprefix('accounts.')})" for name in regions],
+            )
+        ]
+        print_error(f"In Zoho's API console of that region, make a client; it needs the scopes {','.join(SCOPES)}")
+        oauth: dict[str, Any] = self._client("Zoho")
+        ways = ("a code of a Self Client (quickest)", "consent in a browser (a Server-based client)")
+        if self.asker.choice("How do you give consent?", ways) == 0:
+            oauth["code"] = self._secret("The code, made in the console just now")
+        else:
+            oauth["redirect_uri"] = self._redirect("zoho")
+        return {"region": region, "organization_id": LATER, "oauth": oauth}
+
+    def _client(self, name: str) -> dict[str, Any]:
+        return {
+            "client_id": self._secret(f"{name} client id"),
+            "client_secret": self._secret(f"{name} client secret"),
+        }
+
+    def _redirect(self, api: Literal["bamboohr", "zoho"]) -> str:
+        uri = f"{self.settings.public_url or HERE}/oauth/{api}/callback"
+        print_error(f"Register this redirect address for the client: {uri}")
+        return uri
+
+    def _secret(self, question: str) -> str:
+        while not (given := self.asker.secret(question).strip()):
+            print_error("This is needed.")
+        return given
+
+    def _id(self, default: str) -> str:
+        while True:
+            given = self.asker.text("A short id for the connection, for life", default[:40]).strip()
+            try:
+                return TypeAdapter(Slug).validate_python(given)
+            except ValidationError as error:
+                print_error(f"It {error.errors(include_input=False, include_url=False)[0]['msg']}.")
+
+    def _file(self, answers: dict[str, Any]) -> ConnectionFile:
+        try:
+            return ConnectionFile.model_validate(answers)
+        except ValidationError as error:
+            fault = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(map(str, fault["loc"]))
+            raise UsageError(f"{place} {fault['msg']}: run the command again.") from None
+
+    def _with_organization(self, file: ConnectionFile, found: list[Organization]) -> ConnectionFile:
+        if not found:
+            raise UsageError(
+                "The Zoho account has no organization in Zoho Books: make one, then run the command again."
+            )
+        names = [f"{one.name} ({one.organization_id})" for one in found]
+        chosen = found[0 if len(found) == 1 else self.asker.choice("Which organization?", names)]
+        if len(found) == 1:
+            print_error(f"The organization is {names[0]}.")
+        return file.model_copy(
+            update={"zoho": file.zoho.model_copy(update={"organization_id": chosen.organization_id})}
+        )
+
+    @asynccontextmanager
+    async def _clients(
+        self, file: ConnectionFile
+    ) -> AsyncIterator[tuple[BambooHr, Callable[[str], ZohoBooks], Callable[[ConnectionFile], ConnectionFile]]]:
+        """Clients for these few calls, Zoho's by organization, and what puts refresh tokens that came in place."""
+        newer: dict[Literal["bamboohr", "zoho"], Masked] = {}
+
+        def renewed(file: ConnectionFile) -> ConnectionFile:
+            for api, token in newer.items():
+                file = with_refresh_token(file, api, token)
+            return file
+
+        deadline = self.settings.call_deadline
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+
+            def tokens(api: Literal["bamboohr", "zoho"], issuer: Issuer, oauth: OAuthSection) -> AccessTokens:
+                async def save(held: HeldTokens) -> None:
+                    if held.refresh_token is not None:
+                        newer[api] = held.refresh_token
+
+                assert oauth.refresh_token is not None
+                return AccessTokens(
+                    http,
+                    issuer,
+                    refresh_token=oauth.refresh_token,
+                    held=None,
+                    save=save,
+                    admit=_at_once,
+                    deadline=deadline,
+                    clock=self.clock,
+                )
+
+            section, url = file.bamboohr, base_url(self.settings, file.bamboohr.subdomain)
+            credentials: Masked | AccessTokens
+            if section.oauth is not None:
+                issuer = BambooHrAccounts(section.oauth.client_id, section.oauth.client_secret, url)
+                credentials = tokens("bamboohr", issuer, section.oauth)
+            else:
+                assert section.api_key is not None
+                credentials = section.api_key
+            oauth = file.zoho.oauth
+            accounts = ZohoAccounts(oauth.client_id, oauth.client_secret, self.settings, file.zoho.region)
+            of_zoho = tokens("zoho", accounts, oauth)
+
+            def books_of(organization: str) -> ZohoBooks:
+                root = api_url(self.settings, file.zoho.region)
+                return ZohoBooks(http, root, organization, of_zoho, admit=_at_once, deadline=deadline, clock=self.clock)
+
+            yield (
+                BambooHr(http, url, credentials, admit=_at_once, deadline=deadline, clock=self.clock),
+                books_of,
+                renewed,
+            )
+
+
+@asynccontextmanager
+async def _at_once(operation: str, changes: bool) -> AsyncIterator[Still]:
+    """A handful of calls of a person who waits for them: no worker calls for this connection yet."""
+    yield lambda: True
