@@ -38,6 +38,7 @@ from stream.quota import Quota, QuotaLedger
 from stream.records import CallsCounted, Connection, ConnectionId, LogPosition, WebhookRegistration
 from stream.settings import Settings
 from stream.topics import HR_EVENTS
+from stream.vault.places import keys_of, resealed
 from stream.vault.vault import Vault
 from stream.zoho.client import ZohoBooks
 from stream.zoho.lane import KeepContacts
@@ -133,6 +134,7 @@ class LaneMaker:
             clock=self.clock,
             settle_time=self.settings.settle_time,
             key_age=timedelta(days=days) if days else None,
+            sealed_anew=lambda one: resealed(one, self.vault) if keys_of(one) - {self.vault.newest} else one,
         )
         return Upkeep(keeper, self.clock, record.saved_at, self.crashed)
 

@@ -29,6 +29,8 @@ def handlers(
 
     async def reseal(_: Asked) -> Done:
         count = await own.seal_anew(record.connection)
+        if upkeep is not None:
+            await upkeep.seal_anew()
         return Done(f"{count} records are sealed anew." if count else "All was sealed with the newest key already.")
 
     async def rotate_webhook(asked: Asked) -> Done:

@@ -86,6 +86,12 @@ class Upkeep:
             if trouble is not None:
                 raise Retriable(trouble)
 
+    async def seal_anew(self) -> None:
+        """Return once everything is sealed with the newest vault key."""
+        while self._keeper.needs_old_keys:
+            self._wake.set()
+            await self._looked.wait()
+
     async def _run(self) -> None:
         try:
             wait = self._first_wait()

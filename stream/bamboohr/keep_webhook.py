@@ -80,10 +80,12 @@ class KeepWebhook:
         clock: Clock,
         settle_time: float,
         key_age: timedelta | None = None,
+        sealed_anew: Callable[[WebhookRegistration], WebhookRegistration] = lambda registration: registration,
     ) -> None:
         """by_us: False where a person keeps the webhook. url: the connection's address at the gateway, where known.
 
         mark: for a connection that has no registration yet. key_age: after which a key is replaced by a new one.
+        sealed_anew: the same with the newest vault key, itself where that has sealed all of it.
         """
         self._api = api
         self._by_us = by_us
@@ -94,6 +96,7 @@ class KeepWebhook:
         self._clock = clock
         self._settle_time = settle_time
         self._key_age = key_age
+        self._sealed_anew = sealed_anew
         self._rotate_before: datetime | None = None
         self._changed = False
         self._pending_since = clock.monotonic()
@@ -129,11 +132,18 @@ class KeepWebhook:
         """Whether the only webhook of ours that is there was made at or after `before`."""
         return not self.kept.pending and [one.made_at >= before for one in after.living(self.kept)] == [True]
 
+    @property
+    def needs_old_keys(self) -> bool:
+        """Whether what the log has is not all sealed with the newest vault key; the next check mends that."""
+        return self._sealed_anew(self.kept) is not self.kept
+
     async def check(self) -> float:
         """Bring the webhook to what is wanted. Returns the seconds after which it is to be looked at again.
 
         Raises what the API raises, LogUnavailable, and LaneClosed when the connection is given away.
         """
+        if self.needs_old_keys:
+            await self._save(self._sealed_anew(self.kept))
         if self._by_us and self._url is None:
             self.reason = NO_ADDRESS
             return CHECK_EVERY_S

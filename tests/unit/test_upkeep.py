@@ -31,6 +31,7 @@ class Keeper:
         self.checks: list[float] = []
         self.overwritten = False
         self.rotated = False
+        self.needs_old_keys = False
         self._asked = False
         self._loop = loop
         self._script = script
@@ -46,6 +47,7 @@ class Keeper:
         finally:
             self.busy = False
         self.rotated = asked
+        self.needs_old_keys = False
         return CHECK_EVERY_S
 
     def rotate(self, _: datetime) -> None:
@@ -177,3 +179,14 @@ def test_only_a_change_under_way_gets_its_grace_when_the_connection_goes(busy: b
 
     kept([takes, LaneClosed("webhooks.list")], live)
     assert ended == [pytest.approx(ends, abs=0.01)]
+
+
+def test_what_an_older_vault_key_sealed_is_sealed_anew_at_once() -> None:
+    async def live(upkeep: Upkeep, keeper: Keeper) -> None:
+        await asyncio.sleep(60)
+        keeper.needs_old_keys = True
+        await upkeep.seal_anew()
+        assert not keeper.needs_old_keys
+
+    keeper, _ = kept([], live)
+    assert keeper.checks == [0.0, 60.0]
