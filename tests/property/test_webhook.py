@@ -261,6 +261,23 @@ def test_while_one_may_be_there_whose_key_is_unknown_the_registration_says_so(
         world.clock.advance(20)
 
 
+def test_a_creation_without_an_answer_has_its_time_to_take_effect_before_another_is_made() -> None:
+    world = World()
+    world.bamboohr.faults = ["late"]
+    world.check()
+    world.clock.advance(SETTLE_S - 10)
+    wait = world.check()
+    assert 0 < wait < 10
+    world.bamboohr.take_effect()
+    (late,) = world.ours
+    assert world.log.registration is not None
+    assert world.log.registration.pending, "its deliveries must not be refused for good"
+    world.clock.advance(wait)
+    world.check()
+    (one,) = world.ours
+    assert world.known == [one.key] != [late.key]
+
+
 def test_a_key_is_replaced_with_both_accepted_and_the_old_one_forgotten_a_day_later() -> None:
     world = World()
     world.settle()
