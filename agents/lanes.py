@@ -15,7 +15,7 @@ from stream.core.forecast import Forecast, forecast
 from stream.errors import RosterbookError
 from stream.kafka.view import CompactedView
 from stream.lane import Lane
-from stream.records import AnyRecord, Connection, ConnectionId, WebhookRegistration
+from stream.records import AnyRecord, Connection, ConnectionId, RemovedConnection, WebhookRegistration
 from stream.telemetry import log
 from stream.vault.places import is_same_but_sealed_anew
 
@@ -103,8 +103,11 @@ class Lanes:
         if isinstance(record, WebhookRegistration):
             if (served := self._served.get(connection)) is not None and served.upkeep is not None:
                 served.upkeep.heard(record)
-        elif partition is not None and part == "settings" and (record is None or isinstance(record, Connection)):
-            self._keep(self._change(partition, connection, record))
+        elif partition is not None and part == "settings":
+            if record is None or isinstance(record, RemovedConnection):
+                self._keep(self._change(partition, connection, None))
+            elif isinstance(record, Connection):
+                self._keep(self._change(partition, connection, record))
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

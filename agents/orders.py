@@ -6,6 +6,7 @@ from datetime import datetime
 
 from agents.operations import Done, Handler
 from agents.own_secrets import OwnSecrets
+from agents.removal import remove
 from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
 from stream.checklist import checklist
@@ -42,4 +43,7 @@ def handlers(
         await upkeep.rotate(datetime.fromisoformat(asked.arguments["before"]))
         return Done("The webhook has a new key, and the former webhook is deleted.")
 
-    return {"test": test, RESEAL: reseal, "rotate webhook": rotate_webhook}
+    async def take_away(asked: Asked) -> Done:
+        return await remove(record, books, own, upkeep, force=asked.arguments.get("force") == "yes")
+
+    return {"test": test, RESEAL: reseal, "rotate webhook": rotate_webhook, "remove": take_away}

@@ -31,6 +31,14 @@ class OwnSecrets:
         async with self._turns[tokens.connection]:
             await self.log.append(tokens)
 
+    async def give_up(self, connection: ConnectionId) -> None:
+        """Take all that is kept of the connection out of the log, by tombstones. Raises LogUnavailable."""
+        async with self._turns[connection]:
+            await self.tokens.read_to_end()
+            for record in [one for one in self.tokens.records.values() if one.connection == connection]:
+                await self.fence.wait_open()
+                await self.log.delete(record)
+
     async def seal_anew(self, connection: ConnectionId) -> int:
         """Seal with the newest vault key what another one sealed; how many records that were. Safe to repeat.
 

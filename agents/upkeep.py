@@ -86,6 +86,18 @@ class Upkeep:
             if trouble is not None:
                 raise Retriable(trouble)
 
+    async def end(self) -> None:
+        """Delete the webhooks that are ours; returns once none is left. May be asked again.
+
+        Raises Retriable with the reason when it cannot be done now.
+        """
+        self._keeper.end()
+        self._wake.set()
+        while not self._keeper.has_ended:
+            await self._looked.wait()
+            if self._trouble is not None and not self._keeper.has_ended:
+                raise Retriable(self._trouble)
+
     async def seal_anew(self) -> None:
         """Return once everything is sealed with the newest vault key."""
         while self._keeper.needs_old_keys:

@@ -14,7 +14,7 @@ from typing import Self
 
 from stream.connection_file import ConnectionFile
 from stream.errors import ConnectionFileError
-from stream.records import Connection, ConnectionId
+from stream.records import Connection, ConnectionId, RemovedConnection
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class Binding:
     organization_id: str
 
     @classmethod
-    def of(cls, connection: Connection | ConnectionFile) -> Self:
+    def of(cls, connection: Connection | RemovedConnection | ConnectionFile) -> Self:
+        if isinstance(connection, RemovedConnection):
+            return cls(connection.subdomain, connection.region, connection.organization_id)
         return cls(connection.bamboohr.subdomain, connection.zoho.region, connection.zoho.organization_id)
 
     @property
@@ -37,7 +39,9 @@ class Binding:
         return f"subdomain {self.subdomain}, region {self.region}, organization {self.organization_id}"
 
 
-def refuse_conflicts(connection: ConnectionId, wanted: Binding, known: Iterable[Connection]) -> None:
+def refuse_conflicts(
+    connection: ConnectionId, wanted: Binding, known: Iterable[Connection | RemovedConnection]
+) -> None:
     """Raise ConnectionFileError when the id is bound to something else, or another id has the organization."""
     for other in known:
         held = Binding.of(other)

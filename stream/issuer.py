@@ -70,6 +70,10 @@ class Issuer(ABC):
         back = {} if redirect_uri is None else {"redirect_uri": redirect_uri}
         return self._request(grant_type="authorization_code", code=code.reveal, **back)
 
+    def revocations(self, refresh_token: Masked) -> tuple[Request, ...]:
+        """What makes the vendor forget a refresh token; the next is tried where the one before is not there."""
+        return ()
+
     def _request(self, **grant: str) -> Request:
         url, query = self.endpoint()
         form = {"client_id": self.client_id.reveal, "client_secret": self.client_secret.reveal, **grant}

@@ -311,6 +311,15 @@ class Connection(Record):
     saved_at: AwareDatetime
 
 
+class RemovedConnection(Record):
+    """What stays of a connection that was removed, in the place of its settings: its id is bound for life."""
+
+    subdomain: str
+    region: str
+    organization_id: str
+    removed_at: AwareDatetime
+
+
 class WebhookConfiguration(Model):
     """What BambooHR is asked for, or shows. events, fields: sorted; fields by their aliases."""
 
@@ -418,6 +427,7 @@ AnyRecord = (
     | WebhookOutcome
     | DeadLetter
     | Connection
+    | RemovedConnection
     | WebhookRegistration
     | Tokens
     | CallsCounted

@@ -127,6 +127,20 @@ class AccessTokens:
         """
         return (self._usable() or await self._renewed()).reveal
 
+    async def revoke(self) -> bool:
+        """Have the vendor forget the refresh token and all that came of it. False where it offers no such call.
+
+        A token that it does not know is as good as forgotten. Raises Unavailable, AnswerLost, and what `admit` raises.
+        """
+        for request in self._issuer.revocations(self._refresh_token or self._given):
+            async with self._admit(request.operation, True) as still:
+                answer = await call(self._http, request, deadline=self._deadline, clock=self._clock, still=still)
+            if answer.status >= 500 or answer.status == 429:
+                raise unusable(self._issuer.name, answer.retry_after(self._clock.now()), status=answer.status)
+            if answer.status != 404:
+                return True
+        return False
+
     def refused(self, token: str) -> bool:
         """Told of a 401: whether to ask for a token again and repeat the call, once.
 

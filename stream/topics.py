@@ -20,6 +20,7 @@ from stream.records import (
     LaneOutcome,
     Record,
     Reference,
+    RemovedConnection,
     SyncOutcome,
     Tokens,
     WebhookOutcome,
@@ -58,7 +59,7 @@ class Topic:
 
     def key_of(self, record: AnyRecord) -> bytes:
         match record:
-            case Connection():
+            case Connection() | RemovedConnection():
                 return f"{record.connection}|settings".encode()
             case WebhookRegistration():
                 return f"{record.connection}|webhook".encode()
@@ -79,7 +80,11 @@ DEAD_LETTERS = Topic(
 )
 COMMANDS = Topic(f"{PREFIX}commands", (Command,), "connection", None)
 CONNECTIONS = Topic(
-    f"{PREFIX}connections", (Connection, WebhookRegistration), "connection + part", None, compacted=True
+    f"{PREFIX}connections",
+    (Connection, RemovedConnection, WebhookRegistration),
+    "connection + part",
+    None,
+    compacted=True,
 )
 TOKENS = Topic(f"{PREFIX}tokens", (Tokens, CallsCounted), "connection + api", None, compacted=True)
 REFERENCE = Topic(f"{PREFIX}reference", (Reference,), "connection", None)

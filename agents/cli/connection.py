@@ -13,6 +13,7 @@ import cyclopts
 from agents.cli.checks import check
 from agents.cli.console import print_json, print_table, say
 from agents.cli.modes import pause, resume
+from agents.cli.removing import remove
 from agents.cli.webhook_key import rotate_webhook
 from stream.errors import ConnectionFileError, LogUnavailable, UsageError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from agents.cli.dialogue import Dialogue
     from stream.kafka.event_log import EventLog
     from stream.kafka.view import CompactedView
-    from stream.records import Command, Connection, ConnectionId, WebhookRegistration
+    from stream.records import Command, Connection, ConnectionId, RemovedConnection, WebhookRegistration
     from stream.telemetry import Masked
     from stream.vault import Vault
 
@@ -38,6 +39,7 @@ def register(app: cyclopts.App) -> None:
     group.command(check, name="test")
     group.command(pause)
     group.command(resume)
+    group.command(remove)
     group.command(rotate_webhook)
     app.command(group)
 
@@ -91,7 +93,7 @@ async def add(
             known = _known(view)
             await refuse_other_vault(vault.newest, worker_url(settings))
             if dialogue is None:
-                refuse_conflicts(loaded.id, Binding.of(loaded), known.values())
+                refuse_conflicts(loaded.id, Binding.of(loaded), _bound(view))
             desk = ConsentDesk(settings, vault, LogScan(bootstrap), log.partition_of(loaded.id), clock)
             loaded = await desk.completed(loaded, known.get(loaded.id), anew=consent)
             if dialogue is not None:
@@ -146,7 +148,7 @@ async def _save(connection: Connection, log: EventLog, view: CompactedView, boot
     from stream.binding import Binding, refuse_conflicts
 
     known, binding = _known(view), Binding.of(connection)
-    refuse_conflicts(connection.connection, binding, known.values())
+    refuse_conflicts(connection.connection, binding, _bound(view))
     before = known.get(connection.connection)
     if before is None or before.mapping != connection.mapping:
         await log.append(_mapping_version(connection))
@@ -154,7 +156,7 @@ async def _save(connection: Connection, log: EventLog, view: CompactedView, boot
     await _read(view, bootstrap)
     now_known = _known(view)
     try:
-        refuse_conflicts(connection.connection, binding, now_known.values())
+        refuse_conflicts(connection.connection, binding, _bound(view))
     except ConnectionFileError:
         if connection.connection not in known and now_known.get(connection.connection) == connection:
             await log.delete(connection)  # it was never accepted, so it binds nothing
@@ -291,3 +293,10 @@ def _known(view: CompactedView) -> dict[str, Connection]:
     from stream.records import Connection
 
     return {record.connection: record for record in view.records.values() if isinstance(record, Connection)}
+
+
+def _bound(view: CompactedView) -> list[Connection | RemovedConnection]:
+    """The connections, and what is left of those that were removed."""
+    from stream.records import Connection, RemovedConnection
+
+    return [record for record in view.records.values() if isinstance(record, Connection | RemovedConnection)]

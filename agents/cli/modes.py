@@ -46,39 +46,51 @@ async def resume(connection: str, /, *, mode: Literal["live", "preview"] | None 
 
 
 async def _change(connection: str, wanted: Mode | None, *, json: bool) -> None:
-    """wanted: None = on from a pause."""
-    from agents.cli.acceptance import wait_until_served
+    found = (await _found(connection)).mode
+    changed = await change_mode(connection, wanted)
+    if json:
+        print_json({"connection": connection, "mode": changed.mode, "before": found})
+        return
+    same = " already" if changed.mode == found else ""
+    say(f"Connection {connection} is{same} {_adjective(changed.mode)}: {MEANS[changed.mode]}.")
+
+
+async def _found(connection: str) -> Connection:
     from agents.cli.connection import known_connections
+
+    found = (await known_connections()).get(connection)
+    if found is None:
+        raise UsageError(f"There is no connection {connection!r}: `rosterbook connection list` names those there are.")
+    return found
+
+
+async def change_mode(connection: str, wanted: Mode | None) -> Connection:
+    """The connection as it is served from now on. wanted: None = on from a pause."""
+    from agents.cli.acceptance import wait_until_served
     from agents.cli.surroundings import bootstrap_servers, command_settings, who, worker_url
     from stream.clock import SystemClock
     from stream.kafka.event_log import EventLog
     from stream.records import Command
 
     settings, clock = command_settings(), SystemClock()
-    bootstrap = bootstrap_servers(settings)
-    found = (await known_connections()).get(connection)
-    if found is None:
-        raise UsageError(f"There is no connection {connection!r}: `rosterbook connection list` names those there are.")
+    found = await _found(connection)
     changed = _in_mode(found, wanted)
-    if changed.mode != found.mode:
-        now = clock.now()
-        changed = changed.model_copy(update={"saved_at": now})
-        name = "pause" if changed.mode == "paused" else "resume"
-        log = EventLog(bootstrap)
-        await log.start()
-        try:
-            arguments: dict[str, str] = {"from": found.mode, "to": changed.mode}
-            command = Command(connection=found.connection, command=name, asked_by=who(), arguments=arguments, at=now)
-            await log.append(command)
-            await log.append(changed)
-        finally:
-            await log.stop()
-        await wait_until_served(changed, lambda: worker_url(settings), clock)
-    if json:
-        print_json({"connection": connection, "mode": changed.mode, "before": found.mode})
-        return
-    same = " already" if changed.mode == found.mode else ""
-    say(f"Connection {connection} is{same} {_adjective(changed.mode)}: {MEANS[changed.mode]}.")
+    if changed.mode == found.mode:
+        return found
+    now = clock.now()
+    changed = changed.model_copy(update={"saved_at": now})
+    name = "pause" if changed.mode == "paused" else "resume"
+    log = EventLog(bootstrap_servers(settings))
+    await log.start()
+    try:
+        arguments: dict[str, str] = {"from": found.mode, "to": changed.mode}
+        command = Command(connection=found.connection, command=name, asked_by=who(), arguments=arguments, at=now)
+        await log.append(command)
+        await log.append(changed)
+    finally:
+        await log.stop()
+    await wait_until_served(changed, lambda: worker_url(settings), clock)
+    return changed
 
 
 def _in_mode(found: Connection, wanted: Mode | None) -> Connection:

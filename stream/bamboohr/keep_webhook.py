@@ -98,6 +98,7 @@ class KeepWebhook:
         self._key_age = key_age
         self._sealed_anew = sealed_anew
         self._rotate_before: datetime | None = None
+        self._ending = False
         self._changed = False
         self._pending_since = clock.monotonic()
         self._unheard: deque[WebhookRegistration] = deque()
@@ -132,6 +133,15 @@ class KeepWebhook:
         """Whether the only webhook of ours that is there was made at or after `before`."""
         return not self.kept.pending and [one.made_at >= before for one in after.living(self.kept)] == [True]
 
+    def end(self) -> None:
+        """Have the next check delete what is ours, for good."""
+        self._ending = True
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no webhook of ours is there any more."""
+        return self._ending and not (self.kept.pending or after.living(self.kept))
+
     @property
     def needs_old_keys(self) -> bool:
         """Whether what the log has is not all sealed with the newest vault key; the next check mends that."""
@@ -144,10 +154,10 @@ class KeepWebhook:
         """
         if self.needs_old_keys:
             await self._save(self._sealed_anew(self.kept))
-        if self._by_us and self._url is None:
+        if self._by_us and self._url is None and not self._ending:
             self.reason = NO_ADDRESS
             return CHECK_EVERY_S
-        if not self._by_us and not (self.kept.pending or after.living(self.kept)):
+        if (self._ending or not self._by_us) and not (self.kept.pending or after.living(self.kept)):
             return CHECK_EVERY_S
         self._changed = False
         names = await self._api.monitored()
@@ -203,7 +213,7 @@ class KeepWebhook:
             case Change(webhook, asked, changes):
                 await self._change(webhook, asked, changes)
             case Delete(webhook, reason):
-                await self._delete(webhook, reason)
+                await self._delete(webhook, "The connection is removed." if self._ending else reason)
 
     async def _look(self, names: Mapping[str, str]) -> Seen:
         listed = list(await self._api.listed())
@@ -220,7 +230,7 @@ class KeepWebhook:
         return Seen(listed, shown)
 
     def _wanted(self, names: Mapping[str, str]) -> Wanted | None:
-        if not self._by_us or self._url is None:
+        if self._ending or not self._by_us or self._url is None:
             return None
         offered = tuple(field for field in FIELDS if field in names)
         return Wanted(self._url, offered or FIELDS, tuple(field for field in FIELDS if field not in names))

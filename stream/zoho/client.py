@@ -141,6 +141,10 @@ class ZohoBooks:
             with suppress(RecordRefused):
                 await change
 
+    async def revoke(self) -> bool:
+        """Give up the consent. False where Zoho offers no such call. Raises Unavailable, AnswerLost."""
+        return await self._tokens.revoke()
+
     async def organizations(self) -> list[Organization]:
         """The organizations that the credentials reach; the one call that names none."""
         request = self._request("organizations", "GET", "/organizations", bound=False)

@@ -11,9 +11,10 @@ from types import MappingProxyType
 from urllib.parse import urlencode
 
 from stream.errors import ConnectionMisset
-from stream.http import Answer
+from stream.http import Answer, Request
 from stream.issuer import Granted, Issuer
 from stream.settings import Settings
+from stream.telemetry import Masked
 from stream.zoho.regions import REGIONS, accounts_url, refuse_other_region, region_told_by
 
 SCOPES = (
@@ -53,6 +54,16 @@ class ZohoAccounts(Issuer):
 
     def endpoint(self) -> tuple[str, Mapping[str, str]]:
         return f"{accounts_url(self.settings, self.region)}/oauth/v2/token", {}
+
+    def revocations(self, refresh_token: Masked) -> tuple[Request, ...]:
+        """Both addresses that Zoho has named over time; the older takes the token in its query."""
+        root = f"{accounts_url(self.settings, self.region)}/oauth/v2"
+        token = {"token": refresh_token.reveal}
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        return (
+            Request("zoho", "revoke", "POST", f"{root}/revoke/token", form, body=urlencode(token).encode()),
+            Request("zoho", "revoke", "POST", f"{root}/token/revoke", {}, token),
+        )
 
     def read(self, answer: Answer, now: datetime) -> Granted:
         """Raises ConnectionMisset too, when the tokens are for another region: nothing of them is used."""

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from agents.partition import INPUTS
 from stream.codec import decode, fingerprint
 from stream.kafka.event_log import EventLog
 from stream.kafka.reader import LogReader
@@ -27,7 +26,7 @@ from stream.records import (
     LogPosition,
     SyncOutcome,
 )
-from stream.topics import APP, CONTACT_UPSERTS, MAX_RECORD_BYTES
+from stream.topics import APP, CONTACT_UPSERTS, INPUTS, MAX_RECORD_BYTES
 from tests.bench.place import until
 
 AT_ONCE = 200

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import orjson
 import pytest
 
@@ -9,6 +11,7 @@ from agents.demo.vendors import CONNECTION
 from stream.clock import SystemClock
 from stream.connection_file import load_connection, seal
 from stream.kafka.event_log import EventLog
+from stream.sandbox.zoho.tokens import OAuthRefused
 from stream.vault.vault import Vault, new_keyset
 from tests.e2e.waiting import until
 from tests.e2e.world import World
@@ -204,3 +207,26 @@ async def test_without_a_webhook_key_the_worker_registers_a_webhook_and_changes_
     world.hire(1)
     await world.synced()
     assert world.vendors.bamboohr.deliveries[-1].status == 200
+
+
+async def test_a_removed_connection_has_no_webhook_no_consent_and_no_secret_and_stays_bound(world: World) -> None:
+    registrations, zoho, secrets = world.vendors.bamboohr.registrations, world.vendors.zoho, world.secrets
+    ended = await world.rosterbook("connection", "add", world.data / "registered.toml", **secrets)
+    assert (ended.code, ended.err) == (0, "")
+    assert (await world.rosterbook("connection", "remove", CONNECTION)).code == 2
+    ended = await world.rosterbook("connection", "remove", CONNECTION, "--yes", "--json")
+    told = orjson.loads(ended.out)
+    assert (ended.code, ended.err, told["removed"]) == (0, "", True)
+    assert "Its webhook is deleted. Zoho has forgotten the consent." in told["says"]
+    assert not [one for one in registrations.all() if "Rosterbook" in one.configuration.name]
+    with pytest.raises(OAuthRefused):
+        zoho.tokens.refresh(zoho.credentials.refresh_token)
+    assert orjson.loads((await world.rosterbook("vault", "check", "--json")).out)["secrets"] == []
+    assert "There are no connections yet" in (await world.rosterbook("connection", "list")).out
+    async with asyncio.timeout(20):
+        while (await world.connection())["serving"]:
+            await asyncio.sleep(0.1)
+    elsewhere = world.file_with("elsewhere", organization_id='"12345"')
+    moved = await world.rosterbook("connection", "add", elsewhere, **secrets)
+    assert moved.code == 2
+    assert "is bound for life" in one_sentence(moved.err)
