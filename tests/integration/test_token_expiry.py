@@ -165,7 +165,7 @@ class Shop:
         )
 
     def open(self) -> None:
-        made = self.maker.make(self.connection(), 0)
+        made = self.maker.make(self.connection(), 0, None)
         self.lanes = {"bamboohr": made.people, "zoho": made.contacts}
         for employee in self.tables.people:
             self.lanes["bamboohr"].notice(employee)

@@ -6,21 +6,21 @@ import structlog
 
 from stream.errors import VaultLocked
 from stream.gateway.keys import Keys
-from stream.records import Connection
+from stream.records import ConnectionId, Sealed
 from tests.gateway_client import connection
 
 
 def test_a_key_that_does_not_open_is_tried_again_and_logged_once() -> None:
-    tried: list[Connection] = []
+    tried: list[ConnectionId] = []
 
-    def open_key(record: Connection) -> str:
-        tried.append(record)
+    def open_key(of: ConnectionId, _: Sealed) -> str:
+        tried.append(of)
         if len(tried) < 3:
             raise VaultLocked("The vault does not hold the key yet.")
         return "the key"
 
     keys, record = Keys(open_key), connection("acme")
     with structlog.testing.capture_logs() as said:
-        assert [keys.of(record) for _ in range(4)] == [(), (), (b"the key",), (b"the key",)]
+        assert [keys.of(record, None).keys for _ in range(4)] == [(), (), (b"the key",), (b"the key",)]
     assert [line["event"] for line in said] == ["gateway.key_unreadable"]
     assert len(tried) == 3, "an opened key is kept"

@@ -23,7 +23,7 @@ class Silence:
 
 def owner() -> Ownership:
     """It has one partition."""
-    owned = Ownership(NOT_ASKED, NOT_ASKED, NOT_ASKED, NOT_ASKED, cast(Any, Silence()), NOT_ASKED)
+    owned = Ownership(NOT_ASKED, NOT_ASKED, NOT_ASKED, cast(Any, Silence()), NOT_ASKED)
     owned.partitions[HERE] = Partition(HERE, generation=1)
     return owned
 
