@@ -29,7 +29,7 @@ check: setup  ## format, lint, types, import contracts
 	.venv/bin/lint-imports --no-logo
 
 test: check  ## what CI runs
-	.venv/bin/pytest -n 3 --dist loadfile $(ARGS)
+	.venv/bin/pytest -n 4 --dist loadfile $(ARGS)
 
 bench: setup  ## the figures, each against a floor in the same run; results go to tests/bench/results.csv
 	.venv/bin/python -m tests.bench $(ARGS)
