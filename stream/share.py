@@ -24,7 +24,10 @@ FLOOR = 10
 GROWTH_MIN = 500.0
 """Quiet minutes, squared, in which what is used after a refusal doubles."""
 EXPLAINED = 0.95
-PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
+PAUSE_S, LONGEST_PAUSE_S = 60.0, 600.0
+"""Without being told, and however often it was refused: the limit may have been free again since a minute after it was
+hit. A block for an hour has a refusal of its own, which says so.
+"""
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,8 @@ class Share:
     def refused(self, now: float, ours: int, told: float | None) -> float:
         """The minute's limit was hit. ours: calls that got through in the window before. told: seconds to wait.
 
-        Returns for how many seconds no call is made: as told, or a minute, and twice as long as before when this
-        refusal comes right after the one before.
+        Returns for how many seconds no call is made: as told, or a minute, and twice as long as before, up to ten
+        minutes, when this refusal comes right after the one before.
         """
         others = self.others
         if others <= 0 or ours + others < EXPLAINED * self._limit:

@@ -103,6 +103,16 @@ def test_the_minutes_limit_hit_again_right_after_closes_for_longer_and_much_late
     assert waits == pytest.approx([60.0, 120.0, 240.0, 60.0], abs=0.5)
 
 
+def test_however_often_the_minutes_limit_is_hit_it_is_tried_again_within_ten_minutes() -> None:
+    async def scene(zoho: Organization) -> None:
+        for _ in range(12):
+            await zoho.refused(MinuteLimitHit("hit", retry_after=2.0))
+            assert await zoho.wait() <= 600.0
+            await asyncio.sleep(await zoho.wait())
+
+    played(scene)
+
+
 def test_retry_after_is_believed() -> None:
     async def scene(zoho: Organization) -> None:
         await zoho.refused(RateLimited("hit", retry_after=7.0))
