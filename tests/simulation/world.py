@@ -257,7 +257,13 @@ class World:
     # -- the end ------------------------------------------------------------------------------------------------------
 
     async def _rest(self) -> list[Violation]:
-        """Wait until nothing is owed; who is still to be frozen or killed is not any more."""
+        """Wait until nothing is owed; who is still to be frozen, killed or refused by a limit is not any more.
+
+        A limit lets calls through again in time, not after so many refusals, between which the pauses become long.
+        """
+        for staff in self._staff:
+            for troubles in staff.office.trouble.values():
+                troubles[:] = [trouble for trouble in troubles if trouble != "429"]
         end = self._loop.time() + REST_S
         still = 0
         while self._loop.time() < end:
