@@ -30,10 +30,10 @@ LATE: tuple[Trouble, ...] = ("applied and lost", "applied late", "late answer")
 PROOFS: Mapping[Patch, Proof] = {
     protections.no_settle_time: Proof({"vendor": 1}, ("applied late",)),
     protections.create_without_search: Proof({"vendor": 1}, ("applied and lost",), first=2),
-    protections.older_readings_apply: Proof({"freeze": 1}, first=5),
+    protections.older_readings_apply: Proof({"freeze": 1}, first=27),
     protections.no_catch_up_gate: Proof({"kill": 1}, first=3),
     protections.no_intent: Proof({"log": 1}, first=11),
-    protections.rows_before_their_outputs: Proof({"log": 1}, first=23),
+    protections.rows_before_their_outputs: Proof({"log": 1}, first=12),
     protections.equal_rows_are_not_written_again: Proof({"kill": 2, "wipe": 2, "log": 1}, first=5),
     protections.ack_before_durable: Proof({"kill": 1}),
     protections.acks_before_rows_are_durable: Proof({"kill": 1, "wipe": 1, "log": 1}, first=2),
