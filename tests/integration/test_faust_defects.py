@@ -20,15 +20,18 @@ from faust.tables.recovery import RebalanceAgain
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 import agents.faust_app
+import agents.faust_recovery
 from agents.faust_app import CoPartitioned, faust_app, refuse_unchecked_versions
 from agents.faust_edge import FaustStore
+from agents.origins import ORIGINS
 from stream.core.rows import Person
 from stream.errors import ActionNeeded, LogUnavailable
 from stream.kafka.admin import admin
 from stream.kafka.protocol import SetTopicConfigs
 from stream.kafka.reader import LogReader
 from stream.settings import Settings
-from stream.topics import changelog_of, partition_of
+from stream.topics import HR_EVENTS, changelog_of, partition_of
+from tests.e2e.waiting import until
 from tests.integration.harness import PARTITIONS, Desk, desk, event_log
 from tests.integration.inputs import ACME, heard
 
@@ -38,11 +41,16 @@ DAY_MS = 24 * 60 * 60 * 1000
 
 
 async def told_of(bootstrap: str, data: Path, *people: str) -> None:
-    """A worker folds a notice for each of these people, and ends."""
+    """A worker folds a notice for each of these people, and ends.
+
+    The changelog then holds its origins, a row for each person, and the origins again.
+    """
     async with event_log(bootstrap) as log, desk(bootstrap, data) as one:
         for who in people:
             await log.append(heard(who))
         await one.folded()
+        await one.folding.results.tables["people"].write_again(HERE, ORIGINS)
+        await until("all is committed", one.all_committed, 20)
 
 
 async def forget(bootstrap: str, before: int) -> None:
@@ -62,18 +70,22 @@ def row_of(offset: int) -> bytes:
 async def test_a_changelog_whose_beginning_is_gone_is_recovered(bootstrap: str, tmp_path: Path) -> None:
     """Faust seeks to one before the beginning (FS#176), which is out of range."""
     await told_of(bootstrap, tmp_path / "first", "1", "2", "3")
-    await forget(bootstrap, 1)
+    await forget(bootstrap, 2)
 
     async with desk(bootstrap, tmp_path / "second") as second:
         assert set(second.rows("people")) == {"acme/2", "acme/3"}
 
 
-async def test_a_changelog_that_is_deleted_to_its_end_is_recovered(bootstrap: str, tmp_path: Path) -> None:
+async def test_a_changelog_that_is_deleted_to_its_end_does_not_stall_recovery(bootstrap: str, tmp_path: Path) -> None:
+    """It is over, and so what was lost is seen."""
     await told_of(bootstrap, tmp_path / "first", "1", "2", "3")
-    await forget(bootstrap, 3)
+    await forget(bootstrap, 5)
 
-    async with desk(bootstrap, tmp_path / "second") as second:
-        assert second.rows("people") == {}
+    second = Desk(bootstrap, tmp_path / "second")
+    await second.start()
+    error = await second.ended()
+    assert isinstance(error, ActionNeeded)
+    assert error.message.startswith(f"Table people lacks what was folded into its partition {HERE}")
 
 
 async def test_recovery_does_not_wait_for_a_last_record_that_is_not_there(bootstrap: str, tmp_path: Path) -> None:
@@ -86,8 +98,8 @@ async def test_recovery_does_not_wait_for_a_last_record_that_is_not_there(bootst
             await producer.send_and_wait(PEOPLE, row_of(1), b"acme/2", partition=HERE)
     finally:
         await producer.stop()
-    ends = {(PEOPLE, HERE): 3, (PEOPLE, 1 - HERE): 0}
-    assert await LogReader(bootstrap).last_records(ends) == {(PEOPLE, HERE): 1, (PEOPLE, 1 - HERE): -1}
+    ends = {(PEOPLE, HERE): 5, (HR_EVENTS.name, 1 - HERE): 0}
+    assert await LogReader(bootstrap).last_records(ends) == {(PEOPLE, HERE): 3, (HR_EVENTS.name, 1 - HERE): -1}
 
     async with desk(bootstrap, tmp_path / "second") as cold:
         assert set(cold.rows("people")) == {"acme/1", "acme/2"}
@@ -135,9 +147,12 @@ async def test_a_cluster_that_is_slow_to_tell_the_ends_does_not_leave_tables_emp
         await asyncio.Event().wait()
 
     monkeypatch.setattr(AIOKafkaConsumerThread, "highwaters", never)
+    monkeypatch.setattr(agents.faust_recovery, "want_seconds", lambda _: 2.0)
     second = Desk(bootstrap, tmp_path / "second")
     await second.start()
-    assert isinstance(await second.ended(), LogUnavailable)
+    error = await second.ended()
+    assert isinstance(error, LogUnavailable)
+    assert error.message.endswith("while tables were recovered: check that it runs.")
 
 
 async def test_a_recovery_that_a_rebalance_breaks_off_is_not_complete(tmp_path: Path) -> None:
