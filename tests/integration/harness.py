@@ -24,7 +24,6 @@ from agents.folding import Folding
 from agents.lanes import Lanes
 from stream.codec import decode
 from stream.kafka.admin import admin, apply
-from stream.kafka.embedded import EmbeddedKafka
 from stream.kafka.event_log import EventLog
 from stream.kafka.reader import LogReader
 from stream.records import AnyRecord
@@ -32,21 +31,16 @@ from stream.settings import Settings
 from stream.topics import APP, INPUTS, TABLES, TOPICS, Topic, changelog_of
 from stream.vault.keyfile import load_vault
 from tests.e2e.waiting import until
+from tests.kafka_broker import running
 
 PARTITIONS = 2
 NAMES = [topic.name for topic in TOPICS] + [changelog_of(table) for table in TABLES]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """host:port of a broker of this module's own: topics and group have fixed names."""
-    kafka = EmbeddedKafka(tmp_path_factory.mktemp("broker"))
-    with asyncio.Runner() as runner:  # a loop of its own, which the tests' loops come and go beside
-        runner.run(kafka.start())
-        try:
-            yield kafka.bootstrap
-        finally:
-            runner.run(kafka.stop())
+    """host:port of a broker apart from `kafka`, since topics and group have fixed names here."""
+    yield from running(tmp_path_factory.mktemp("broker"))
 
 
 @pytest.fixture
