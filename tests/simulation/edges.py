@@ -96,8 +96,8 @@ class MemoryLog:
         self._broker = broker
         self._last: dict[Place, float] = {}
         self.partitions = broker.partitions
-        self.faults: list[str] = []
-        """What goes wrong with the next writes: "lost" (never arrives), "unconfirmed" (it does), "slow"."""
+        self.faults: list[tuple[int, str]] = []
+        """Writes until one goes wrong, and how: "lost" (never arrives), "unconfirmed" (it does), "slow"."""
         self.said: Callable[[AnyRecord], None] = lambda record: None
 
     def topic_id(self, topic: str) -> str:
@@ -139,7 +139,7 @@ class MemoryLog:
         await life.step()
         if life.loop.time() - began > DEADLINE_S and life.chance.random() < 0.5:
             raise LogUnavailable("Kafka did not confirm in time.")  # it woke, and its time was up before it was sent
-        fault = self.faults.pop() if self.faults else None
+        fault = self._fault_now()
         there = life.travel() + (4.0 * life.chance.random() if fault == "slow" else 0.0)
         answer: asyncio.Future[int] = life.loop.create_future()
         arrives = self._last[place] = max(life.loop.time() + there, self._last.get(place, 0.0))
@@ -147,6 +147,15 @@ class MemoryLog:
         first = await answer
         await life.step()
         return list(range(first, first + len(entries)))
+
+    def _fault_now(self) -> str | None:
+        if not self.faults:
+            return None
+        writes, fault = self.faults.pop()
+        if writes == 0:
+            return fault
+        self.faults.append((writes - 1, fault))
+        return None
 
     def _arrive(self, place: Place, entries: Sequence[Entry], answer: asyncio.Future[int], fault: str | None) -> None:
         loop = self._life.loop

@@ -32,7 +32,7 @@ PROOFS: Mapping[Patch, Proof] = {
     protections.create_without_search: Proof({"vendor": 1}, ("applied and lost",), first=2),
     protections.older_readings_apply: Proof({"freeze": 1}, first=27),
     protections.no_catch_up_gate: Proof({"kill": 1}, first=3),
-    protections.no_intent: Proof({"log": 1}, first=11),
+    protections.no_intent: Proof({"write": 1}, first=103),
     protections.rows_before_their_outputs: Proof({"log": 1}, first=12),
     protections.equal_rows_are_not_written_again: Proof({"kill": 2, "wipe": 2, "log": 1}, first=5),
     protections.ack_before_durable: Proof({"kill": 1}),

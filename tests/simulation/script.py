@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from tests.simulation.vendors import TROUBLES, Trouble
 
 ChangeKind = Literal["edit", "move", "swap", "share", "leave", "rehire", "delete", "unstate"]
-FaultKind = Literal["kill", "wipe", "freeze", "hold", "stop", "log", "vendor", "outage", "token", "garbage"]
+FaultKind = Literal["kill", "wipe", "freeze", "hold", "stop", "log", "write", "vendor", "outage", "token", "garbage"]
 
 CHANGES: dict[ChangeKind, int] = {
     "edit": 50,
@@ -60,8 +60,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong. whom: worker or office. steps: of the worker until it happens, or calls that it hits.
+    """Something that goes wrong. whom: worker or office.
 
+    steps: of the worker, or for "write" writes to the log, until it happens, or calls that it hits.
     seconds: for which the worker is frozen or away.
     """
 
@@ -131,7 +132,7 @@ def _fault(
     match kind:
         case "freeze" | "hold":
             seconds = chance.choice((2.0, 9.0, 14.0, 30.0, 90.0)) * (0.7 + 0.6 * chance.random())
-        case "log":
+        case "log" | "write":
             detail = chance.choice(LOG_TROUBLES)
         case "vendor" | "outage":
             whom = chance.randrange(offices)

@@ -236,8 +236,8 @@ class World:
             case "stop" if worker is not None:
                 worker.life.killed = lambda: self._later(fault.whom, fault.seconds)
                 worker.stop()
-            case "log" if worker is not None:
-                worker.log.faults.append(fault.detail)
+            case "log" | "write" if worker is not None:
+                worker.log.faults.append((fault.steps if fault.kind == "write" else 0, fault.detail))
             case "vendor" | "outage":
                 api, trouble = fault.detail.split(": ")
                 office.trouble[api] += [trouble] * fault.steps  # type: ignore[list-item]
