@@ -40,5 +40,5 @@ PROOFS: Mapping[Patch, Proof] = {
     protections.lanes_are_not_fenced: Proof({"hold": 1}, first=13),
     protections.lanes_stay_open_on_revocation: Proof({"freeze": 1, "vendor": 1}, LATE),
     protections.late_rows_of_former_owners_are_recovered: Proof({"freeze": 1}),
-    protections.calls_of_a_former_owner_are_not_reckoned_with: Proof({"kill": 1}, first=2),
+    protections.calls_of_a_former_owner_are_not_reckoned_with: Proof({"kill": 1}, first=10),
 }
