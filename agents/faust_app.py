@@ -12,6 +12,7 @@ from typing import Any
 
 import faust
 from faust.assignor.partition_assignor import PartitionAssignor
+from faust.tables import TableManager
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from mode.supervisors import CrashingSupervisor
 from mode.utils.queues import FlowControlEvent
@@ -63,6 +64,14 @@ class KeptFlow(FlowControlEvent):
             super().resume()
 
 
+class PromptTables(TableManager):
+    """Faust waits a second for tables at the start of each worker: here all are made before."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+
 class PromptThread(AIOKafkaConsumerThread):
     """Faust's, but that a fetch is held for FETCH_WAIT_MS."""
 
@@ -110,6 +119,7 @@ def faust_app(settings: Settings, bootstrap: str, partitions: int, reader: LastR
         web_tables_enabled=False,
         web_router_enabled=False,
         PartitionAssignor=CoPartitioned,
+        TableManager=PromptTables,
     )
     app.flow_control = KeptFlow()
     transport: Any = app.transport

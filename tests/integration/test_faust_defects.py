@@ -7,6 +7,7 @@ matter to acks in order: `test_folding.py` shows both.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from errno import ENOSPC
 from pathlib import Path
 from types import SimpleNamespace
@@ -182,6 +183,26 @@ async def test_no_length_of_work_or_of_idleness_takes_a_worker_out_of_its_group(
     async with desk(bootstrap, tmp_path) as one:
         consumer: Any = one.folding.owned._group.app.consumer
         assert consumer._thread._consumer._coordinator._max_poll_interval * 1000 > 100 * DAY_MS
+
+
+async def test_a_worker_starts_without_a_wait_for_tables_that_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = faust_app(Settings(data=tmp_path), "127.0.0.1:1", PARTITIONS, LogReader("127.0.0.1:1"))
+    done: list[str] = []
+
+    def noted(step: str) -> Callable[..., Awaitable[None]]:
+        async def note(*_: Any) -> None:
+            done.append(step)
+
+        return note
+
+    tables: Any = app.tables
+    monkeypatch.setattr(tables, "sleep", noted("waited"))
+    monkeypatch.setattr(tables, "_update_channels", noted("registered"))
+    monkeypatch.setattr(tables.recovery, "start", noted("recovery began"))
+    await tables.on_start()
+    assert done == ["registered", "recovery began"]
 
 
 async def test_a_resumed_flow_keeps_what_is_in_the_queues(tmp_path: Path) -> None:
