@@ -1,5 +1,5 @@
 .DELETE_ON_ERROR:
-.PHONY: setup demo up test check bench chaos simulate lock
+.PHONY: setup demo up test thorough check bench chaos simulate lock
 PYTHON ?= python3
 ROSTERBOOK := .venv/bin/rosterbook
 ARGS ?=
@@ -29,7 +29,10 @@ check: setup  ## format, lint, types, import contracts
 	.venv/bin/lint-imports --no-logo
 
 test: check  ## what CI runs
-	.venv/bin/pytest -n 4 --dist loadfile $(ARGS)
+	.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+thorough: setup  ## what `make test` leaves out: more forms of its slowest tests
+	.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder -m thorough $(ARGS)
 
 bench: setup  ## the figures, each against a floor in the same run; results go to tests/bench/results.csv
 	.venv/bin/python -m tests.bench $(ARGS)

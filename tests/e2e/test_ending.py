@@ -32,7 +32,7 @@ async def test_second_up_on_the_same_folder_is_refused_and_the_first_goes_on(wor
     assert not world.up.told("ended")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.thorough)])
 async def test_told_to_end_with_work_in_flight_it_ends_in_time_and_the_next_one_pays_what_is_owed(
     world: World, number: signal.Signals
 ) -> None:

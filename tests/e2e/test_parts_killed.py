@@ -21,7 +21,7 @@ def pid_of(world: World, part: str) -> int:
     return int(event["processes"][part])
 
 
-@pytest.mark.parametrize("part", ["gateway", "worker"])
+@pytest.mark.parametrize("part", [pytest.param("gateway", marks=pytest.mark.thorough), "worker"])
 async def test_killed_part_is_started_again_and_work_goes_on(world: World, part: str) -> None:
     contacts, writes = len(world.organization.contacts), world.vendors.zoho.calls.writes
     world.hire(PEOPLE)

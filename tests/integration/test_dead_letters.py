@@ -96,7 +96,7 @@ async def test_a_person_and_a_contact_that_fail_for_good_are_set_aside_and_the_r
     assert len(await letters(bootstrap)) == 2, "what is folded again sets nothing else aside"
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", ["before", pytest.param("after", marks=pytest.mark.thorough)])
 async def test_a_crash_around_the_append_of_a_letter_neither_loses_nor_doubles_it(
     bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
