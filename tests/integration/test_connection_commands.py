@@ -170,6 +170,7 @@ async def test_a_company_is_connected_changed_listed_and_shown_without_its_secre
     assert not [secret for secret in SECRETS for text in seen if secret in text]
 
 
+@pytest.mark.thorough
 async def test_a_code_of_a_self_client_is_changed_for_tokens_that_nobody_sees(
     data: Path, services: list[str], tmp_path: Path
 ) -> None:

@@ -194,6 +194,7 @@ async def keep(log: EventLog) -> Kept:
     return Kept(person, delivery, garbage, too_large, snapshot)
 
 
+@pytest.mark.thorough
 async def test_letters_are_listed_and_shown_without_what_they_hold_unless_asked(bootstrap: str, tmp_path: Path) -> None:
     async def run(*arguments: str) -> tuple[int, str, str]:
         return await rosterbook(bootstrap, tmp_path, *arguments)

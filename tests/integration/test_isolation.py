@@ -131,6 +131,7 @@ async def test_neither_a_silent_zoho_nor_a_dead_token_of_one_company_delays_its_
         assert max(found) < max(HANGS_S / 2, 3 * worst), (found, before, after)
 
 
+@pytest.mark.thorough
 async def test_a_neighbour_is_delayed_where_all_companies_share_a_few_connections(
     bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

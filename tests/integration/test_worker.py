@@ -182,7 +182,7 @@ async def test_a_replay_of_all_that_was_done_calls_nobody(bootstrap: str, vendor
         assert (len(vendors.calls), vendors.readings) == (calls, readings + 1)
 
 
-@pytest.mark.parametrize("gate", ["kept", "taken away"])
+@pytest.mark.parametrize("gate", ["kept", pytest.param("taken away", marks=pytest.mark.thorough)])
 async def test_lanes_open_only_when_the_backlog_is_folded(
     bootstrap: str, vendors: Vendors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: str
 ) -> None:
@@ -230,7 +230,7 @@ def _folded(one: Desk, topic: Topic) -> int:
     return sum(partition.next[topic.name] for partition in one.folding.owned.partitions.values())
 
 
-@pytest.mark.parametrize("heartbeats", ["refused", "missing"])
+@pytest.mark.parametrize("heartbeats", ["refused", pytest.param("missing", marks=pytest.mark.thorough)])
 async def test_without_heartbeats_nothing_is_written_and_people_are_read_only_while_nobody_else_can_have_the_quota(
     bootstrap: str, vendors: Vendors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heartbeats: str
 ) -> None:
