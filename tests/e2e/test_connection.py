@@ -147,6 +147,7 @@ async def test_worker_without_the_vault_key_of_a_connection_says_so_and_goes_on(
     await world.synced()
 
 
+@pytest.mark.thorough
 async def test_connection_is_paused_and_goes_on_as_it_was_and_a_preview_goes_live(world: World) -> None:
     assert (await world.add(world.file_with("preview", mode='"preview"'))).code == 0
     paused = await world.rosterbook("connection", "pause", CONNECTION, "--json")
@@ -163,6 +164,7 @@ async def test_connection_is_paused_and_goes_on_as_it_was_and_a_preview_goes_liv
     await world.synced()
 
 
+@pytest.mark.thorough
 async def test_checklist_tells_what_a_connection_may_do_and_what_to_do_about_it(world: World) -> None:
     writes = world.vendors.zoho.calls.writes
     ended = await world.rosterbook("connection", "test", CONNECTION, "--json")
@@ -183,6 +185,7 @@ async def test_checklist_tells_what_a_connection_may_do_and_what_to_do_about_it(
     assert "There is no connection 'nobody'" in one_sentence(ended.err)
 
 
+@pytest.mark.thorough
 async def test_without_a_webhook_key_the_worker_registers_a_webhook_and_changes_flow_by_it(world: World) -> None:
     registrations, text = world.vendors.bamboohr.registrations, world.file.read_text()
     secrets, heard = world.secrets, len(world.vendors.bamboohr.deliveries)
@@ -209,6 +212,7 @@ async def test_without_a_webhook_key_the_worker_registers_a_webhook_and_changes_
     assert world.vendors.bamboohr.deliveries[-1].status == 200
 
 
+@pytest.mark.thorough
 async def test_a_removed_connection_has_no_webhook_no_consent_and_no_secret_and_stays_bound(world: World) -> None:
     registrations, zoho, secrets = world.vendors.bamboohr.registrations, world.vendors.zoho, world.secrets
     ended = await world.rosterbook("connection", "add", world.data / "registered.toml", **secrets)

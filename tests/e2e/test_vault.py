@@ -23,7 +23,7 @@ from tests.e2e.processes import Ended
 from tests.e2e.waiting import until
 from tests.e2e.world import World, connected
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.thorough]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

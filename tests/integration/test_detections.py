@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
+import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
 
@@ -81,6 +82,7 @@ async def test_a_topic_that_was_made_again_since_it_was_folded_stops_the_worker(
     assert await committed(bootstrap, HR_EVENTS, HERE) is None
 
 
+@pytest.mark.thorough
 async def test_a_changelog_that_was_made_again_stops_the_worker(bootstrap: str, tmp_path: Path) -> None:
     await told(bootstrap, "1")
     async with desk(bootstrap, tmp_path) as one:
@@ -126,6 +128,7 @@ async def test_a_worker_that_may_write_no_more_ends_with_a_sentence_and_acks_not
         assert set(one.rows("people")) == {f"{ACME}/{who}" for who in people}
 
 
+@pytest.mark.thorough
 async def test_a_topic_that_gets_more_partitions_under_a_running_worker_ends_it(bootstrap: str, tmp_path: Path) -> None:
     async with desk(bootstrap, tmp_path) as one:
         async with admin(bootstrap) as client:
