@@ -7,7 +7,6 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from agents.cli.console import print_error
-from stream.errors import UsageError
 
 if TYPE_CHECKING:
     from stream.records import CommandOutcome
@@ -18,7 +17,7 @@ async def carried_out(connection: str, command: str, arguments: Mapping[str, str
 
     Raises UsageError when there is no such connection, LogUnavailable, Retriable when no worker answers.
     """
-    from agents.cli.connection import known_connections
+    from agents.cli.connection import known_connection
     from agents.cli.surroundings import bootstrap_servers, command_settings, who
     from stream.asking import ask
     from stream.clock import SystemClock
@@ -27,8 +26,7 @@ async def carried_out(connection: str, command: str, arguments: Mapping[str, str
     from stream.records import Command, ConnectionId
 
     bootstrap = bootstrap_servers(command_settings())
-    if connection not in await known_connections():
-        raise UsageError(f"There is no connection {connection!r}: `rosterbook connection list` names those there are.")
+    await known_connection(connection)
     log = EventLog(bootstrap)
     await log.start()
     try:

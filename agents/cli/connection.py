@@ -209,9 +209,7 @@ async def show(connection: str, /, *, json: bool = False) -> None:
     from agents.cli.standing import standing
     from agents.cli.surroundings import command_settings, worker_url
 
-    found = (await known_connections()).get(connection)
-    if found is None:
-        raise UsageError(f"There is no connection {connection!r}: `rosterbook connection list` names those there are.")
+    found = await known_connection(connection)
     shown = {**_hidden(found), "worker": await standing(worker_url(command_settings()), connection)}
     if json:
         print_json(shown)
@@ -261,6 +259,14 @@ async def known_connections() -> dict[str, Connection]:
 
     async with _connections(bootstrap_servers(command_settings())) as view:
         return _known(view)
+
+
+async def known_connection(connection: str) -> Connection:
+    """This one, as the log has it now. Raises UsageError when there is none of that id."""
+    found = (await known_connections()).get(connection)
+    if found is None:
+        raise UsageError(f"There is no connection {connection!r}: `rosterbook connection list` names those there are.")
+    return found
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from agents.cli.console import print_json, say
-from stream.errors import UsageError
 
 if TYPE_CHECKING:
     from stream.records import Connection, Mode
@@ -46,25 +45,18 @@ async def resume(connection: str, /, *, mode: Literal["live", "preview"] | None 
 
 
 async def _change(connection: str, wanted: Mode | None, *, json: bool) -> None:
-    found = (await _found(connection)).mode
-    changed = await change_mode(connection, wanted)
+    from agents.cli.connection import known_connection
+
+    found = await known_connection(connection)
+    changed = await change_mode(found, wanted)
     if json:
-        print_json({"connection": connection, "mode": changed.mode, "before": found})
+        print_json({"connection": connection, "mode": changed.mode, "before": found.mode})
         return
-    same = " already" if changed.mode == found else ""
+    same = " already" if changed.mode == found.mode else ""
     say(f"Connection {connection} is{same} {_adjective(changed.mode)}: {MEANS[changed.mode]}.")
 
 
-async def _found(connection: str) -> Connection:
-    from agents.cli.connection import known_connections
-
-    found = (await known_connections()).get(connection)
-    if found is None:
-        raise UsageError(f"There is no connection {connection!r}: `rosterbook connection list` names those there are.")
-    return found
-
-
-async def change_mode(connection: str, wanted: Mode | None) -> Connection:
+async def change_mode(found: Connection, wanted: Mode | None) -> Connection:
     """The connection as it is served from now on. wanted: None = on from a pause."""
     from agents.cli.acceptance import wait_until_served
     from agents.cli.surroundings import bootstrap_servers, command_settings, who, worker_url
@@ -73,7 +65,6 @@ async def change_mode(connection: str, wanted: Mode | None) -> Connection:
     from stream.records import Command
 
     settings, clock = command_settings(), SystemClock()
-    found = await _found(connection)
     changed = _in_mode(found, wanted)
     if changed.mode == found.mode:
         return found

@@ -33,7 +33,7 @@ async def remove(
         Print JSON.
     """
     from agents.cli.asked import carried_out
-    from agents.cli.connection import known_connections
+    from agents.cli.connection import known_connection, known_connections
     from agents.cli.modes import change_mode
     from agents.cli.surroundings import bootstrap_servers, command_settings
     from stream.clock import SystemClock
@@ -45,7 +45,9 @@ async def remove(
     if not yes and not agreed(f"Connection {connection} ends; its contacts stay as they are in Zoho Books."):
         print_error("Nothing was done.")
         return 1
-    found = await change_mode(connection, "paused")  # nothing may renew a token that is being given up
+    found = await change_mode(
+        await known_connection(connection), "paused"
+    )  # nothing may renew a token that is being given up
     answer = await carried_out(connection, "remove", {"force": "yes"} if force else {})
     if answer.state == "failed":
         print_error(answer.says)
