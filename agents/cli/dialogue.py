@@ -167,9 +167,11 @@ class Dialogue:
                 "The Zoho account has no organization in Zoho Books: make one, then run the command again."
             )
         names = [f"{one.name} ({one.organization_id})" for one in found]
-        chosen = found[0 if len(found) == 1 else self.asker.choice("Which organization?", names)]
         if len(found) == 1:
+            chosen = found[0]
             print_error(f"The organization is {names[0]}.")
+        else:
+            chosen = found[self.asker.choice("Which organization?", names)]
         return file.model_copy(
             update={"zoho": file.zoho.model_copy(update={"organization_id": chosen.organization_id})}
         )

@@ -45,9 +45,8 @@ async def remove(
     if not yes and not agreed(f"Connection {connection} ends; its contacts stay as they are in Zoho Books."):
         print_error("Nothing was done.")
         return 1
-    found = await change_mode(
-        await known_connection(connection), "paused"
-    )  # nothing may renew a token that is being given up
+    # Paused first: nothing may renew a token that is being given up.
+    found = await change_mode(await known_connection(connection), "paused")
     answer = await carried_out(connection, "remove", {"force": "yes"} if force else {})
     if answer.state == "failed":
         print_error(answer.says)
