@@ -17,7 +17,7 @@ from tests.e2e.world import connected
 PEOPLE = 80
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(360)
 async def test_killed_amid_200_changes_and_started_again_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
     async with connected(tmp_path / "data") as world:
         zoho = world.vendors.zoho

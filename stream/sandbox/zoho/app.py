@@ -138,7 +138,7 @@ async def _speak_zoho(request: web.Request, handler: Handler) -> web.StreamRespo
         return refusal(no_such_url())
     except web.HTTPMethodNotAllowed:
         return refusal(Refused(405, 37, f"The HTTP method {request.method} is not allowed for the requested resource"))
-    except web.HTTPException:
+    except (web.HTTPException, ConnectionError):  # the latter: the caller is gone, and nothing here is wrong
         raise
     except Exception:
         _log.exception("sandbox.handler_failed", method=request.method, route=request.match_info.route.name)
