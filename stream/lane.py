@@ -22,6 +22,7 @@ from stream.errors import ConnectionTrouble, LogUnavailable, Retriable
 from stream.fence import Fence
 from stream.flood import FloodGuard, FloodPolicy
 from stream.http import Still
+from stream.pace import Pace
 from stream.quota import KeptForLive, QuotaLedger
 from stream.records import ConnectionId, LaneOutcome, LogPosition
 from stream.telemetry import DEBTS
@@ -92,20 +93,22 @@ class Lane:
         *,
         ledger: QuotaLedger,
         fence: Fence,
+        token_pace: Pace,
         clock: Clock,
         append: Callable[[LaneOutcome], Awaitable[object]],
         crashed: Callable[[BaseException], None],
         policy: LanePolicy | None = None,
         suspended: Suspension | None = None,
     ) -> None:
-        """crashed: told of an error that is no answer to anything: a bug, or the log being away.
-
-        suspended: what the log says of this lane, however long ago and whoever had it then.
+        """token_pace: of all lanes of the worker. suspended: what the log says of this lane, however long ago and
+        whoever had it then. crashed: told of an error that is no answer to anything: a bug, or the log being away.
         """
         self.connection = connection
         self.api = api
         self.ledger = ledger
         self._fence = fence
+        self._token_pace = token_pace
+        self._for_tokens = 0
         self._clock = clock
         self._crashed = crashed
         self._policy = policy or LanePolicy()
@@ -192,7 +195,8 @@ class Lane:
         """There is something to do now, and nothing to wait for: `moves` must grow."""
         now = self._clock.monotonic()
         due = self._may_begin(now) and self._may_begin_at(now) <= now
-        return self.suspended is None and not self._closing and (due or bool(self._paying))
+        waits = self.suspended is not None or bool(self._for_tokens)
+        return not waits and not self._closing and (due or bool(self._paying))
 
     def notice(self, key: str) -> None:
         """The key's row may have changed."""
@@ -237,8 +241,13 @@ class Lane:
 
     @asynccontextmanager
     async def admit_token(self, operation: str, changes: bool) -> AsyncIterator[Still]:
-        """The same for token requests: they are fenced, but take nothing of the organization's quota."""
+        """The same for token requests: they are paced and fenced, but take nothing of the organization's quota."""
         if changes:
+            self._for_tokens += 1
+            try:
+                await self._token_pace.turn()
+            finally:
+                self._for_tokens -= 1
             await self._fence.wait_open()
         if self._closing:
             raise LaneClosed(operation)

@@ -16,6 +16,7 @@ from stream.due import EDIT
 from stream.fence import Fence
 from stream.http import Answer, Request
 from stream.lane import Lane, Owed, Paid
+from stream.pace import Pace
 from stream.quota import Quota, QuotaLedger
 from stream.records import LaneOutcome
 from stream.sandbox.zoho.limits import LimitLedger, Limits
@@ -59,6 +60,7 @@ class LimitedZoho:
             "zoho",
             ledger=self.ledger,
             fence=self.fence,
+            token_pace=Pace(self.loop, 0.2),
             clock=self.loop,
             append=self._append,
             crashed=self._crash,

@@ -94,10 +94,10 @@ class Vendors:
             "vault_keys": self.keys,
         }
 
-    async def connect(self, log: EventLog, connection: ConnectionId) -> None:
+    async def connect(self, log: EventLog, connection: ConnectionId, refresh_token: str | None = None) -> None:
         """Append the settings of a connection, as `rosterbook connection add` would."""
         vault = Vault(self.keys, source="the test")
-        await log.append(saved(vault, connection, self.bamboohr, self.zoho, self._calls_per_minute))
+        await log.append(saved(vault, connection, self.bamboohr, self.zoho, self._calls_per_minute, refresh_token))
 
     def writes(self, host: str | None = None, since: float = 0.0) -> list[Call]:
         """Calls that change a contact."""
@@ -112,9 +112,14 @@ class Vendors:
 
 
 def saved(
-    vault: Vault, connection: ConnectionId, bamboohr: BambooHrSandbox, zoho: ZohoSandbox, calls_per_minute: int
+    vault: Vault,
+    connection: ConnectionId,
+    bamboohr: BambooHrSandbox,
+    zoho: ZohoSandbox,
+    calls_per_minute: int,
+    refresh_token: str | None = None,
 ) -> Connection:
-    """The settings of a connection to these sandboxes."""
+    """The settings of a connection to these sandboxes. refresh_token: of Zoho; None: the one that all share."""
 
     def seal(secret: str, purpose: Any) -> Any:
         return vault.seal(Masked(secret), connection=connection, purpose=purpose)
@@ -132,7 +137,7 @@ def saved(
             calls_per_minute=calls_per_minute,
             client_id=seal(zoho.credentials.client_id, "zoho.client_id"),
             client_secret=seal(zoho.credentials.client_secret, "zoho.client_secret"),
-            refresh_token=seal(zoho.credentials.refresh_token, "zoho.refresh_token"),
+            refresh_token=seal(refresh_token or zoho.credentials.refresh_token, "zoho.refresh_token"),
         ),
         saved_at=datetime.now(UTC),
     )

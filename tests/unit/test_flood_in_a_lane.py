@@ -11,6 +11,7 @@ from stream.core.rows import Company
 from stream.fence import Fence
 from stream.flood import FloodPolicy
 from stream.lane import Lane
+from stream.pace import Pace
 from stream.quota import Quota, QuotaLedger
 from stream.records import LaneOutcome, LogPosition, SyncOutcome
 from stream.trouble import RetryPolicy
@@ -42,6 +43,7 @@ class Company60:
             "zoho",
             ledger=QuotaLedger(Quota(per_minute=6000, in_flight=5), self.loop),
             fence=Fence(self.loop, session_timeout=8.0, call_deadline=5.0),
+            token_pace=Pace(self.loop, 0.2),
             clock=self.loop,
             append=self.append,
             crashed=self.crashed,

@@ -17,6 +17,7 @@ from stream.errors import AnswerLost, CredentialsRefused, LogUnavailable, RateLi
 from stream.fence import Fence
 from stream.flood import FloodPolicy
 from stream.lane import Lane, LaneClosed, LanePolicy, Owed, Paid, Waiting
+from stream.pace import Pace
 from stream.quota import Quota, QuotaLedger
 from stream.records import LaneOutcome
 from stream.telemetry import REGISTRY
@@ -59,6 +60,7 @@ class Desk:
             "zoho",
             ledger=QuotaLedger(quota or Quota(per_minute=6000, in_flight=in_flight), loop, day=day),
             fence=self.fence,
+            token_pace=Pace(loop, 0.2),
             clock=loop,
             append=self.append,
             crashed=self.errors.append,
@@ -515,6 +517,27 @@ def test_a_call_that_changes_something_waits_for_the_fence_and_a_reading_does_no
     played(scene)
     assert moments[False] < 3.1
     assert moments[True] >= 4.0
+
+
+def test_token_requests_of_all_lanes_begin_one_after_the_other_and_no_lane_counts_as_at_work_while_it_waits() -> None:
+    begun: list[float] = []
+    at_work: list[bool] = []
+
+    async def scene(desk: Desk) -> None:
+        async def pay(key: str) -> None:
+            async with desk.lane.admit_token("token", True):
+                begun.append(desk.loop.monotonic())
+
+        desk.do = pay
+        desk.fence.accepted(desk.loop.monotonic() + 60.0)
+        desk.owe(*"abcde")
+        await asyncio.sleep(0.3)
+        at_work.append(desk.lane.at_work)
+        await desk.until_idle()
+
+    played(scene)
+    assert [later - earlier for earlier, later in itertools.pairwise(begun)] == pytest.approx([0.2] * 4, abs=0.001)
+    assert at_work == [False]
 
 
 def test_a_closed_lane_lets_no_call_through_and_begins_nothing() -> None:
