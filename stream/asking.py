@@ -11,7 +11,7 @@ from contextlib import aclosing
 from stream.codec import decode
 from stream.errors import RecordRefused, Retriable
 from stream.kafka.event_log import EventLog
-from stream.kafka.scan import LogScan
+from stream.kafka.scan import Entry, LogScan
 from stream.records import Command, CommandOutcome
 from stream.topics import OUTCOMES
 
@@ -25,7 +25,7 @@ async def ask(log: EventLog, scan: LogScan, command: Command) -> AsyncGenerator[
     A newer command of the same name may be answered in its place. Raises LogUnavailable, and Retriable when no worker
     says anything for TAKEN_UP_S: the command stays asked, and is carried out when one comes.
     """
-    async with aclosing(scan.follow(OUTCOMES, log.partition_of(command.connection))) as entries:
+    async with aclosing(scan.follow([OUTCOMES.name], log.partition_of(command.connection))) as entries:
         await anext(entries)  # the mark of where the topic ended before we asked
         position = await log.append(command)
         while True:
@@ -43,10 +43,10 @@ async def ask(log: EventLog, scan: LogScan, command: Command) -> AsyncGenerator[
                 return
 
 
-async def _next_answer(entries: AsyncGenerator[bytes | None, None], command: Command, offset: int) -> CommandOutcome:
-    async for value in entries:
+async def _next_answer(entries: AsyncGenerator[Entry | None, None], command: Command, offset: int) -> CommandOutcome:
+    async for entry in entries:
         try:
-            record = decode(OUTCOMES, value)
+            record = decode(OUTCOMES, None if entry is None else entry.value)
         except RecordRefused:
             continue
         if (

@@ -12,17 +12,17 @@ from stream.clock import Clock
 
 
 class Pace:
-    """Turns in the order in which they are asked for, at least `interval` seconds apart."""
+    """Turns in the order in which they are asked for, at least `interval` seconds apart, also on a busy machine."""
 
     def __init__(self, clock: Clock, interval: float) -> None:
         self._clock = clock
         self._interval = interval
         self._next = float("-inf")
+        self._line = asyncio.Lock()
 
     async def turn(self) -> None:
-        """Returns when it is the caller's turn. A turn whose caller is cut off meanwhile is nobody's."""
-        now = self._clock.monotonic()
-        turn = max(now, self._next)
-        self._next = turn + self._interval
-        if turn > now:
-            await asyncio.sleep(turn - now)
+        """Returns when it is the caller's turn."""
+        async with self._line:
+            while (wait := self._next - self._clock.monotonic()) > 0:
+                await asyncio.sleep(wait)
+            self._next = self._clock.monotonic() + self._interval

@@ -24,7 +24,7 @@ from stream.connection_file import ConnectionFile, OAuthSection, with_refresh_to
 from stream.consent import code_in, exchange, read_pasted
 from stream.consent_state import ConsentState
 from stream.errors import RecordRefused, Retriable, UsageError
-from stream.kafka.scan import LogScan
+from stream.kafka.scan import Entry, LogScan
 from stream.records import Command, Connection, Sealed
 from stream.settings import Settings
 from stream.telemetry import Masked
@@ -126,7 +126,7 @@ class ConsentDesk:
         return code
 
     async def _brought_back(self, state: ConsentState, name: str, url: str, redirect_uri: str) -> dict[str, str]:
-        async with aclosing(self.scan.follow(COMMANDS, self.partition)) as entries:
+        async with aclosing(self.scan.follow([COMMANDS.name], self.partition)) as entries:
             await anext(entries)  # the mark of where the topic ended before anybody was asked
             print_error(f"Open this address in a browser, as a user who may, and agree: {url}")
             waiting = {asyncio.create_task(self._over_the_log(entries, state))}
@@ -144,10 +144,10 @@ class ConsentDesk:
                     task.cancel()
                 await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def _over_the_log(self, entries: AsyncGenerator[bytes | None, None], state: ConsentState) -> dict[str, str]:
-        async for value in entries:
+    async def _over_the_log(self, entries: AsyncGenerator[Entry | None, None], state: ConsentState) -> dict[str, str]:
+        async for entry in entries:
             try:
-                record = decode(COMMANDS, value)
+                record = decode(COMMANDS, None if entry is None else entry.value)
             except RecordRefused:
                 continue
             if isinstance(record, Command) and record.connection == state.connection:

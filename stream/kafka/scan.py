@@ -73,17 +73,20 @@ class LogScan:
             if entry.position in wanted:
                 yield entry
 
-    async def follow(self, topic: Topic, partition: int) -> AsyncGenerator[bytes | None, None]:
-        """First None, once the end of the partition is known; then the value of each record that comes after it."""
-        place = TopicPartition(topic.name, partition)
+    async def follow(self, topics: Iterable[str], partition: int) -> AsyncGenerator[Entry | None, None]:
+        """First None, once the ends of the partition in these topics are known; then each record that comes after."""
+        names = list(topics)
+        found = await self._described(names)
+        places = [TopicPartition(name, partition) for name in names]
         async with ungrouped(self._bootstrap) as consumer:
-            await self._in_time(_begin(consumer, [place], {}))
-            consumer.seek(place, (await self._in_time(consumer.end_offsets([place])))[place])
+            await self._in_time(_begin(consumer, places, {}))
+            for place, end in (await self._in_time(consumer.end_offsets(places))).items():
+                consumer.seek(place, end)
             yield None
             while True:
-                for messages in (await consumer.getmany(timeout_ms=500)).values():
+                for tp, messages in (await consumer.getmany(timeout_ms=500)).items():
                     for message in messages:
-                        yield message.value
+                        yield _entry(tp, found[tp.topic][0], message)
 
     async def _described(self, names: list[str]) -> dict[str, tuple[str, int]]:
         async with admin(self._bootstrap) as client:
@@ -104,10 +107,7 @@ class LogScan:
                 for tp, messages in batches.items():
                     for message in messages:
                         if message.offset < ends[tp]:
-                            position = LogPosition(
-                                topic=tp.topic, topic_id=places[tp], partition=tp.partition, offset=message.offset
-                            )
-                            yield Entry(position, message.key, message.value)
+                            yield _entry(tp, places[tp], message)
 
     async def _in_time(self, asked: Awaitable[T]) -> T:
         try:
@@ -117,6 +117,11 @@ class LogScan:
             raise LogUnavailable(
                 f"Kafka does not hand out its records at {self._bootstrap}: check that it runs."
             ) from error
+
+
+def _entry(tp: TopicPartition, topic_id: str, message: Any) -> Entry:
+    position = LogPosition(topic=tp.topic, topic_id=topic_id, partition=tp.partition, offset=message.offset)
+    return Entry(position, message.key, message.value)
 
 
 async def _begin(
