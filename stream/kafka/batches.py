@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
@@ -27,6 +27,7 @@ class _Entry:
     value: bytes | None
     due: float
     offset: asyncio.Future[int]
+    headers: Sequence[tuple[str, bytes]]
 
 
 class PartitionWriter:
@@ -42,13 +43,15 @@ class PartitionWriter:
         self._alarm: asyncio.TimerHandle | None = None
         self.sending: asyncio.Task[None] | None = None
 
-    def add(self, key: bytes, value: bytes | None, deadline: float) -> asyncio.Future[int]:
+    def add(
+        self, key: bytes, value: bytes | None, deadline: float, headers: Sequence[tuple[str, bytes]] = ()
+    ) -> asyncio.Future[int]:
         """The offset, once the brokers have it. value: None = tombstone. deadline: seconds.
 
         The future raises KafkaError when it is refused, TimeoutError when it is not confirmed in time; then, or when
         the future is cancelled, it is not sent any more unless it already was.
         """
-        entry = _Entry(key, value, self._loop.time() + deadline, self._loop.create_future())
+        entry = _Entry(key, value, self._loop.time() + deadline, self._loop.create_future(), headers)
         self._waiting.append(entry)
         if self.sending is None:
             self.sending = self._loop.create_task(self._send(), name=f"write to {self.topic}-{self.partition}")
@@ -80,7 +83,8 @@ class PartitionWriter:
                 entry = self._waiting.popleft()
                 if entry.offset.done():
                     continue
-                if batch.append(key=entry.key, value=entry.value, timestamp=None) is None:  # full; never at the first
+                added = batch.append(key=entry.key, value=entry.value, timestamp=None, headers=list(entry.headers))
+                if added is None:  # full; never at the first
                     self._waiting.appendleft(entry)
                     break
                 sent.append(entry)

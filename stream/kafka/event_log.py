@@ -23,8 +23,8 @@ OVERHEAD = 64 * 1024
 """Room for the frames around the largest record."""
 BATCH_BYTES = 128 * 1024
 """A batch ends here, or after one record that is larger: well below what any topic takes."""
-FRAME_BYTES = 128
-"""What the brokers count beside key and value in a batch of one record; it is less than 100."""
+FRAME_BYTES = 192
+"""What the brokers count beside key and value in a batch of one record; without headers it is less than 100."""
 
 _APPENDED = {topic.name: APPENDS.labels(topic.name) for topic in TOPICS}
 
@@ -196,16 +196,22 @@ class EventLog:
             raise LogUnavailable("The log is not connected yet.")
         return self._producer
 
-    async def put(self, topic: str, partition: int, entries: Sequence[tuple[bytes, bytes | None]]) -> list[int]:
+    async def put(
+        self,
+        topic: str,
+        partition: int,
+        entries: Sequence[tuple[bytes, bytes | None]],
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> list[int]:
         """Write raw keys and values (None = tombstone) to one partition in order; returns their offsets.
 
-        Raises LogUnavailable when they are not confirmed in time.
+        headers: of each of the records; they are small. Raises LogUnavailable when they are not confirmed in time.
         """
         writer = self._writer(topic, partition)
         try:
             if any(len(key) + len(value or b"") + FRAME_BYTES > MAX_RECORD_BYTES for key, value in entries):
                 raise MessageSizeTooLargeError  # as the brokers would, but that stops the producer
-            return await asyncio.gather(*[writer.add(key, value, self._deadline) for key, value in entries])
+            return await asyncio.gather(*[writer.add(key, value, self._deadline, headers) for key, value in entries])
         except (KafkaError, TimeoutError) as error:
             raise LogUnavailable(
                 f"Kafka did not confirm a write to {topic} within {self._deadline:g} s ({type(error).__name__})."

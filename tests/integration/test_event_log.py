@@ -54,7 +54,7 @@ async def test_a_record_about_the_limit_is_taken_or_refused_and_never_taken_for_
 async def test_raw_rows_are_put_in_order_and_a_tombstone_takes_one_away(bootstrap: str) -> None:
     changelog = changelog_of("people")
     async with event_log(bootstrap) as log:
-        assert await log.put(changelog, 1, [(b"a", b"1"), (b"b", b"2"), (b"a", None)]) == [0, 1, 2]
+        assert await log.put(changelog, 1, [(b"a", b"1"), (b"b", b"2"), (b"a", None)], [("claim", b"7")]) == [0, 1, 2]
     assert await values(bootstrap, changelog) == [(1, 0, b"a", b"1"), (1, 1, b"b", b"2"), (1, 2, b"a", None)]
 
 
