@@ -13,7 +13,8 @@ import faust
 from faust.types import TP, EventT
 from rocksdict import WriteBatch
 
-from agents.recovery import Entry, Recovered, Recovery
+from agents.recovery import Entry, Headers, Recovered, Recovery, claim_in
+from stream.fence import Fence
 from stream.topics import changelog_of
 
 ROCKSDB = {
@@ -64,7 +65,7 @@ class FaustStore:
         if (recovery := self._recoveries.pop(partition, None)) is not None:
             return recovery.result()
         found: bytes | None = self._db(partition).get(self.faust.offset_key)
-        return Recovered(0 if found is None else int(found) + 1)
+        return Recovered(0 if found is None else int(found) + 1, claim=claim_in(partial(self.get, partition)))
 
     def keys(self, partition: int, start: bytes) -> Iterator[bytes]:
         found: Iterator[bytes] = self._db(partition).keys(from_key=start)
@@ -82,10 +83,11 @@ class FaustStore:
             raise
 
     def _take(self, batch: Iterable[EventT[Any]]) -> None:
-        records: dict[int, list[tuple[int, bytes, bytes | None]]] = {}
+        records: dict[int, list[tuple[int, Entry, Headers]]] = {}
         for event in batch:
-            message = event.message
-            records.setdefault(message.partition, []).append((message.offset, message.key or b"", message.value))
+            message: Any = event.message
+            entry = (message.key or b"", message.value)
+            records.setdefault(message.partition, []).append((message.offset, entry, message.headers or ()))
         for partition, found in records.items():
             if partition not in self._recoveries:
                 self._recoveries[partition] = Recovery(partial(self.get, partition))
@@ -99,8 +101,9 @@ class FaustStore:
 class FaustGroup:
     """This worker as a member of the consumer group."""
 
-    def __init__(self, app: faust.App) -> None:
+    def __init__(self, app: faust.App, fence: Fence) -> None:
         self.app = app
+        self._fence = fence
 
     @property
     def generation(self) -> int:
@@ -115,3 +118,7 @@ class FaustGroup:
         while self.app.rebalancing:  # the flow is resumed when that ends
             await asyncio.sleep(LOOK_AGAIN_S)
         await self.app.consumer.seek_wait({TP(*place): offset for place, offset in positions.items()})
+
+    async def confirmed(self) -> None:
+        """Returns at a moment when nobody else can have our partitions yet."""
+        await self._fence.wait_open()

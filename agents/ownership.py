@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from agents.origins import see_origins
+from agents.claims import claim
+from agents.origins import ORIGINS, see_origins
 from agents.partition import Partition
 from agents.results import Results
 from stream.codec import decode
@@ -38,6 +39,10 @@ class Group(Protocol):
         """Read on from these offsets; what was handed out before may come again."""
         ...
 
+    async def confirmed(self) -> None:
+        """Returns at a moment when nobody else can have our partitions yet."""
+        ...
+
 
 class Reader(Protocol):
     """A look at the log from outside of any group."""
@@ -45,6 +50,8 @@ class Reader(Protocol):
     async def extents(self, group: str, partitions: Iterable[Place]) -> dict[Place, Extent]: ...
 
     async def newest(self, partitions: dict[Place, Extent], count: int) -> dict[Place, list[bytes]]: ...
+
+    async def last_records(self, ends: Mapping[Place, int]) -> dict[Place, int]: ...
 
 
 Heard = Callable[[str, int, int, bytes], Awaitable[None]]
@@ -94,16 +101,21 @@ class Ownership:
             TAIL,
         )
         tables = self._results.tables.values()
-        positions = {(t.changelog, p.number): await t.open(p.number) for t in tables for p in opened}
+        claims = {}
         for partition in opened:
+            for table in tables:
+                table.open(partition.number)
             inputs = [extents[topic.name, partition.number] for topic in INPUTS]
             folded = any(extent.next_read > extent.beginning for extent in inputs)
             self._learn(partition, extents, tails)
             try:
-                await see_origins(self._results.tables, partition.number, self._results.lives, folded=folded)
+                row = see_origins(self._results.tables, partition.number, self._results.lives, folded=folded)
+                claims[partition.number] = row
             except NewerRecord:
                 self.stop(partition, "what its tables hold")
             self._see_settings(partition)
+        await self._group.confirmed()
+        await asyncio.gather(*(claim(tables, number, ORIGINS, row, self._reader) for number, row in claims.items()))
         # Even where an intent says that more is done: what is passed over then is acked too, and without its acks there
         # would be a gap before all later ones, behind which Faust commits nothing any more.
         committed = {(topic, p.number): offset for p in opened for topic, offset in p.next.items()}
@@ -116,6 +128,7 @@ class Ownership:
             self.partitions[partition.number] = partition
         self._assigned.set()
         self._assigned = asyncio.Event()
+        positions = {(table.changelog, number): table.end(number) for table in tables for number in claims}
         await self._echo.listen(positions, self._heard, self._failed)
         return opened
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
-from agents.recovery import Entry, Recovered
+from agents.recovery import CLAIM, Entry, Headers, Recovered, named
 from stream.codec import canonical
 from stream.core.rows import Row
+from stream.errors import ActionNeeded
 from stream.telemetry import log
 from stream.topics import changelog_of
 
@@ -45,8 +46,8 @@ class Store(Protocol):
 class Changelog(Protocol):
     """How rows become durable."""
 
-    async def put(self, topic: str, partition: int, entries: Sequence[Entry]) -> list[int]:
-        """Returns the offsets, once they are durable. Raises LogUnavailable."""
+    async def put(self, topic: str, partition: int, entries: Sequence[Entry], headers: Headers) -> list[int]:
+        """Returns the offsets, once they are durable. headers: of each record. Raises LogUnavailable."""
         ...
 
 
@@ -60,6 +61,8 @@ class Rows(Generic[R]):
         self._parsed = lru_cache(ROWS_PARSED)(model.model_validate_json)
         self._log = log
         self._store = store
+        self._recovered: dict[int, Recovered] = {}
+        self._claims: dict[int, int] = {}
         self._own: dict[int, set[int]] = {}
         self._next: dict[int, int] = {}
 
@@ -81,7 +84,7 @@ class Rows(Generic[R]):
 
     async def _put(self, partition: int, entries: list[Entry]) -> None:
         own = self._own[partition]
-        offsets = await self._log.put(self.changelog, partition, entries)
+        offsets = await self._log.put(self.changelog, partition, entries, named(self._claims[partition]))
         own.update(offsets)
         # A row of somebody else in between is not in the store, and the next recovery must begin before it: a worker
         # that was frozen may get the partition back later, and has seen nothing of what its owners wrote meanwhile.
@@ -94,18 +97,44 @@ class Rows(Generic[R]):
         """Put the row as we know it behind what the changelog holds now; a tombstone where we know none."""
         await self._put(partition, [(key.encode(), self.raw(partition, key))])
 
-    async def open(self, partition: int) -> int:
-        """The partition is ours and recovered: the changelog offset from which others may be heard.
+    def open(self, partition: int) -> None:
+        """The partition is ours and recovered. Nothing is written to it before it is claimed, too (`agents/claims.py`).
 
-        Rows that a former owner's late ones hide in the changelog are written again.
+        Raises ActionNeeded when the changelog ends before its own claims.
         """
-        recovered = self._store.recovered(partition)
-        self._own[partition], self._next[partition] = set(), recovered.end
+        self._claims.pop(partition, None)
+        recovered = self._recovered[partition] = self._store.recovered(partition)
+        if recovered.claim >= recovered.end:
+            raise ActionNeeded(
+                f"{self.changelog}, partition {partition}, was made again or has lost records: end every worker and "
+                "fold the log anew with `rosterbook tables rebuild`.",
+                topic=self.changelog,
+                partition=partition,
+            )
+
+    def end(self, partition: int) -> int:
+        """The changelog offset that follows what was recovered, and so the claim."""
+        return self._recovered[partition].end
+
+    async def send_claim(self, partition: int, key: str, row: bytes) -> int:
+        """Write a row that claims the partition; where it landed says whether the claim holds."""
+        entry = (key.encode(), row)
+        (offset,) = await self._log.put(self.changelog, partition, [entry], named(self.end(partition)))
+        return offset
+
+    async def begin(self, partition: int, key: str, row: bytes, offset: int) -> None:
+        """The claim holds, with the row at this offset: from here on rows may be written, and others' are heard.
+
+        Rows that late ones hide in the changelog are written again.
+        """
+        recovered = self._recovered[partition]
+        self._claims[partition] = recovered.end
+        self._own[partition], self._next[partition] = {offset}, offset + 1
+        entries = [(key.encode(), row), (CLAIM, b"%d" % recovered.end)]
+        self._store.write(partition, entries, None if recovered.behind else offset)
         if recovered.behind:
-            self._next[partition] = -1  # what was not taken is looked at once more
-            logger.warning("tables.older_rows_passed_over", changelog=self.changelog, partition=partition)
+            logger.warning("tables.late_rows_passed_over", changelog=self.changelog, partition=partition)
             await self._put(partition, [(key, self._store.get(partition, key)) for key in recovered.behind])
-        return recovered.end
 
     def is_own(self, partition: int, offset: int) -> bool:
         """Whether we wrote this changelog record since the partition was opened. Asked once for each."""

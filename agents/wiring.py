@@ -74,7 +74,9 @@ async def wire(
     reader = LogReader(bootstrap)
     app = faust_app(settings, bootstrap, log.partitions, reader)
     keep_stores_of({name: log.topic_id(name) for name in map(changelog_of, TABLES)}, Path(app.conf.tabledir))
-    folding = Folding(log, FaustGroup(app), reader, Echo(bootstrap), clock, failed)
+    fence = Fence(clock, session_timeout=settings.session_timeout, call_deadline=settings.call_deadline)
+    stack.callback(watch_heartbeats(fence, APP))
+    folding = Folding(log, FaustGroup(app, fence), reader, Echo(bootstrap), clock, failed)
 
     def table(name: str, model: type[R]) -> Rows[R]:
         return folding.table(name, model, FaustStore(app, name, log.partitions, failed))
@@ -82,8 +84,6 @@ async def wire(
     tables = Tables(
         table("people", Person), table("roster", Address), table("contacts", ContactState), table("companies", Company)
     )
-    fence = Fence(clock, session_timeout=settings.session_timeout, call_deadline=settings.call_deadline)
-    stack.callback(watch_heartbeats(fence, APP))
     clocks = Clocks(clock, settings.clock_tolerance)
     # No limit: a slow vendor of one company must not use up another's places. No cookies: they would carry over.
     http = await stack.enter_async_context(

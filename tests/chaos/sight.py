@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
+from agents.recovery import Headers, named
 from stream.codec import decode
 from stream.errors import LogUnavailable, RecordRefused
 from stream.kafka.admin import admin
@@ -125,9 +126,11 @@ class Sight:
         The group must be empty. Raises KafkaError.
         """
         for table in TABLES:
-            changelog = changelog_of(table)
-            for key in await self.keys(changelog):
-                await self._send(TopicPartition(changelog, self._partition), key, None)
+            changelog = TopicPartition(changelog_of(table), self._partition)
+            if found := await self._messages(changelog):
+                of_nobody_older = named(found[-1].offset)
+                for key in sorted({message.key for message in found}):
+                    await self._send(changelog, key, None, of_nobody_older)
         consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, group_id=APP, enable_auto_commit=False)
         await consumer.start()
         try:
@@ -145,11 +148,11 @@ class Sight:
         """Write what no process of ours would write. Raises KafkaError."""
         return await self._send(TopicPartition(topic, self._partition), key, value)
 
-    async def _send(self, to: TopicPartition, key: bytes, value: bytes | None) -> RecordMetadata:
+    async def _send(self, to: TopicPartition, key: bytes, value: bytes | None, headers: Headers = ()) -> RecordMetadata:
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", request_timeout_ms=10_000)
         await producer.start()
         try:
-            return await producer.send_and_wait(to.topic, value, key, partition=to.partition)
+            return await producer.send_and_wait(to.topic, value, key, partition=to.partition, headers=list(headers))
         finally:
             await producer.stop()
 

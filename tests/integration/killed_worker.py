@@ -37,17 +37,17 @@ class Ending:
     def install(self) -> None:
         put, append_all, ack = EventLog.put, EventLog.append_all, Stream.ack
 
-        async def after_rows(this: EventLog, topic: str, partition: int, entries: Any) -> Any:
+        async def after_rows(this: EventLog, topic: str, partition: int, entries: Any, headers: Any = ()) -> Any:
             of_intent = topic == changelog_of("roster") and entries[0][0] == INTENT.encode()
             if of_intent:
                 position = orjson.loads(entries[0][1])["position"]
                 self.armed = (position["topic"], position["offset"]) == (EMPLOYEES.name, SECOND)
             elif self.armed and self.after == "the first of its rows":
-                await put(this, topic, partition, entries[:1])
+                await put(this, topic, partition, entries[:1], headers)
                 self.end(self.after)
             elif self.armed and self.after in ("the intent", "the append"):
                 await asyncio.Event().wait()  # the rows are written beside the append: here they come too late
-            offsets = await put(this, topic, partition, entries)
+            offsets = await put(this, topic, partition, entries, headers)
             if of_intent:
                 self.end("the intent")
             return offsets

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 
 from stream.core.rows import Person
-from stream.topics import changelog_of, partition_of
+from stream.topics import HR_EVENTS, changelog_of, partition_of
 from tests.e2e.waiting import until
 from tests.integration.harness import Desk, desk, event_log, values
 from tests.integration.inputs import ACME, heard, read
@@ -62,11 +62,11 @@ async def test_what_nobody_heard_is_passed_over_by_the_next_owner_and_overwritte
         await log.append(read("1", event, email="ada@acme.test"))
         await deaf.folded()
         row = deaf.folding.results.tables["people"].raw(HERE, "acme/1")
-        older = orjson.dumps(Person().model_dump(mode="json"))
-        await log.put(PEOPLE, HERE, [(b"acme/1", older)])
+        late = orjson.dumps(Person(folded={HR_EVENTS.name: 1000}).model_dump(mode="json"))
+        await log.put(PEOPLE, HERE, [(b"acme/1", late)])
         await until("all is committed", deaf.all_committed, 20)
         await deaf.stop()
-        assert (await written(bootstrap, b"acme/1"))[-1] == older, "compaction would leave this one alone"
+        assert (await written(bootstrap, b"acme/1"))[-1] == late, "compaction would leave this one alone"
 
         async with desk(bootstrap, tmp_path / "next owner") as second:
             assert second.rows("people")["acme/1"]["email"] == "ada@acme.test"

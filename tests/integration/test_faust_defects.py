@@ -25,6 +25,7 @@ import agents.faust_recovery
 from agents.faust_app import CoPartitioned, faust_app, refuse_unchecked_versions
 from agents.faust_edge import FaustStore
 from agents.origins import ORIGINS
+from agents.recovery import named
 from stream.core.rows import Person
 from stream.errors import ActionNeeded, LogUnavailable
 from stream.kafka.admin import admin
@@ -96,7 +97,7 @@ async def test_recovery_does_not_wait_for_a_last_record_that_is_not_there(bootst
     await producer.start()
     try:
         async with producer.transaction():
-            await producer.send_and_wait(PEOPLE, row_of(1), b"acme/2", partition=HERE)
+            await producer.send_and_wait(PEOPLE, row_of(1), b"acme/2", partition=HERE, headers=named(0))
     finally:
         await producer.stop()
     ends = {(PEOPLE, HERE): 5, (HR_EVENTS.name, 1 - HERE): 0}
@@ -122,7 +123,7 @@ async def test_a_row_that_cannot_be_recovered_is_told_to_the_worker_which_must_e
     store = FaustStore(app, "people", PARTITIONS, failed.append)
     monkeypatch.setattr(FaustStore, "get", lambda *_: None)
     monkeypatch.setattr(FaustStore, "write", refused)
-    row = SimpleNamespace(topic=PEOPLE, partition=HERE, offset=0, key=b"acme/1", value=row_of(0))
+    row = SimpleNamespace(topic=PEOPLE, partition=HERE, offset=0, key=b"acme/1", value=row_of(0), headers=())
     with pytest.raises(OSError, match="No space"):
         store.faust.apply_changelog_batch([SimpleNamespace(message=row)])
     assert failed == [full]
@@ -130,8 +131,9 @@ async def test_a_row_that_cannot_be_recovered_is_told_to_the_worker_which_must_e
 
 async def test_a_record_of_another_changelog_reaches_no_table(bootstrap: str, tmp_path: Path) -> None:
     """Faust hands one of a partition that has just gone to the table that the record before was for."""
-    stray = SimpleNamespace(topic=changelog_of("roster"), partition=HERE, offset=0, key=b"acme/9", value=row_of(0))
-    kept = SimpleNamespace(topic=PEOPLE, partition=HERE, offset=0, key=b"acme/8", value=row_of(0))
+    row: dict[str, Any] = {"partition": HERE, "offset": 1, "value": row_of(0), "headers": named(0)}
+    stray = SimpleNamespace(topic=changelog_of("roster"), key=b"acme/9", **row)
+    kept = SimpleNamespace(topic=PEOPLE, key=b"acme/8", **row)
     async with desk(bootstrap, tmp_path) as one:
         store: Any = one.folding.results.tables["people"]._store
         store.faust.apply_changelog_batch([SimpleNamespace(message=message) for message in (stray, kept)])

@@ -246,11 +246,11 @@ class _Blocked:
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         put = EventLog.put
 
-        async def held(this: EventLog, topic: str, partition: int, entries: Any) -> list[int]:
+        async def held(this: EventLog, topic: str, partition: int, entries: Any, headers: Any = ()) -> list[int]:
             if any(key == self._key for key, _ in entries):
                 self.reached.set()
                 await self._free.wait()
-            return await put(this, topic, partition, entries)
+            return await put(this, topic, partition, entries, headers)
 
         monkeypatch.setattr(EventLog, "put", held)
 

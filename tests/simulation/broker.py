@@ -13,11 +13,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
+from agents.recovery import Entry, Headers
 from stream.topics import TOPICS
 from tests.simulation.loop import SimulatedTime
 
 Place = tuple[str, int]
-Entry = tuple[bytes, bytes | None]
 SESSION_S = 8.0
 JOIN_S = 30.0
 """How long a rebalance waits for members that are alive and do not join."""
@@ -30,17 +30,21 @@ class Broker:
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
         self.logs: dict[Place, list[Entry]] = defaultdict(list)
+        self.headers: dict[Place, dict[int, Headers]] = defaultdict(dict)
+        """Offset -> headers of the records that have some."""
         self.committed: dict[Place, int] = {}
         self.appended: list[Callable[[Place], None]] = []
         self.moved: Callable[[str, int, Sequence[Entry]], None] = lambda topic, first, entries: None
         self.life = 1
         self.topic_ids = {topic.name: f"life-{number:02d}-of-it-{topic.name}" for number, topic in enumerate(TOPICS)}
 
-    def append(self, place: Place, entries: Sequence[Entry]) -> int:
+    def append(self, place: Place, entries: Sequence[Entry], headers: Headers = ()) -> int:
         """Returns the offset of the first."""
         log = self.logs[place]
         first = len(log)
         log.extend(entries)
+        if headers:
+            self.headers[place].update(dict.fromkeys(range(first, len(log)), headers))
         for told in list(self.appended):
             told(place)
         return first

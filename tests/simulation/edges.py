@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from functools import partial
 from typing import Any
 
-from agents.recovery import Recovered, Recovery
+from agents.recovery import Entry, Headers, Recovered, Recovery, claim_in
 from stream.codec import canonical, decode
 from stream.errors import LogUnavailable
 from stream.kafka.reader import Extent
 from stream.records import AnyRecord, ConnectionId, LogPosition
 from stream.topics import TOPIC_OF, Topic, partition_of
-from tests.simulation.broker import Broker, Entry, Place
+from tests.simulation.broker import Broker, Place
 from tests.simulation.loop import Process, SimulatedTime
 
 DEADLINE_S = 5.0
@@ -127,13 +127,13 @@ class MemoryLog:
             for offset in await self._send((topic.name, number), entries)
         ]
 
-    async def put(self, topic: str, partition: int, entries: Sequence[Entry]) -> list[int]:
-        return await self._send((topic, partition), entries)
+    async def put(self, topic: str, partition: int, entries: Sequence[Entry], headers: Headers) -> list[int]:
+        return await self._send((topic, partition), entries, headers)
 
     def _position(self, topic: Topic, partition: int, offset: int) -> LogPosition:
         return LogPosition(topic=topic.name, topic_id=self.topic_id(topic.name), partition=partition, offset=offset)
 
-    async def _send(self, place: Place, entries: Sequence[Entry]) -> list[int]:
+    async def _send(self, place: Place, entries: Sequence[Entry], headers: Headers = ()) -> list[int]:
         life = self._life
         began = life.loop.time()
         await life.step()
@@ -143,7 +143,7 @@ class MemoryLog:
         there = life.travel() + (4.0 * life.chance.random() if fault == "slow" else 0.0)
         answer: asyncio.Future[int] = life.loop.create_future()
         arrives = self._last[place] = max(life.loop.time() + there, self._last.get(place, 0.0))
-        life.loop.outside(arrives - life.loop.time(), self._arrive, place, entries, answer, fault)
+        life.loop.outside(arrives - life.loop.time(), self._arrive, place, entries, headers, answer, fault)
         first = await answer
         await life.step()
         return list(range(first, first + len(entries)))
@@ -157,14 +157,16 @@ class MemoryLog:
         self.faults.append((writes - 1, fault))
         return None
 
-    def _arrive(self, place: Place, entries: Sequence[Entry], answer: asyncio.Future[int], fault: str | None) -> None:
+    def _arrive(
+        self, place: Place, entries: Sequence[Entry], headers: Headers, answer: asyncio.Future[int], fault: str | None
+    ) -> None:
         loop = self._life.loop
         if fault in ("lost", "unconfirmed"):
             if fault == "unconfirmed":
-                self._broker.append(place, entries)
+                self._broker.append(place, entries, headers)
             loop.outside(DEADLINE_S, _fail, answer, LogUnavailable("Kafka did not confirm in time."))
             return
-        loop.outside(self._life.travel(), _answer, answer, self._broker.append(place, entries))
+        loop.outside(self._life.travel(), _answer, answer, self._broker.append(place, entries, headers))
 
 
 class MemoryReader:
@@ -190,6 +192,10 @@ class MemoryReader:
             ]
             for place, extent in partitions.items()
         }
+
+    async def last_records(self, ends: Mapping[Place, int]) -> dict[Place, int]:
+        await self._life.round_trip()
+        return {place: end - 1 for place, end in ends.items()}
 
 
 class MemoryView:
@@ -291,7 +297,9 @@ class MemoryStore:
 
     def recovered(self, partition: int) -> Recovered:
         recovery = self._recoveries.pop(partition, None)
-        return Recovered(self._disk.offsets.get(partition, -1) + 1) if recovery is None else recovery.result()
+        if recovery is not None:
+            return recovery.result()
+        return Recovered(self._disk.offsets.get(partition, -1) + 1, claim=claim_in(partial(self.get, partition)))
 
     def keys(self, partition: int, start: bytes) -> Iterator[bytes]:
         keys = self._disk.keys.get(partition, [])
@@ -300,11 +308,11 @@ class MemoryStore:
     def rows(self, partition: int) -> dict[bytes, bytes]:
         return self._disk.rows.get(partition, {})
 
-    def recover(self, partition: int, log: Sequence[Entry]) -> None:
+    def recover(self, partition: int, log: Sequence[Entry], headers: Mapping[int, Headers]) -> None:
         """Take from the changelog what is not in the store yet."""
         position = self._disk.offsets.get(partition, -1) + 1
         if position < len(log):
             recovery = self._recoveries[partition] = Recovery(partial(self.get, partition))
-            records = [(offset, key, row) for offset, (key, row) in enumerate(log[position:], position)]
+            records = [(at, entry, headers.get(at, ())) for at, entry in enumerate(log[position:], position)]
             taken, offset = recovery.sift(records)
             self._disk.take(partition, taken.items(), offset)

@@ -13,6 +13,7 @@ import agents.roster
 import tests.simulation.world
 from agents.lanes import Lanes
 from agents.partition import Partition
+from agents.recovery import named
 from agents.results import Results
 from agents.tables import Rows
 from stream.core import roster
@@ -20,7 +21,8 @@ from stream.fence import Fence
 from stream.quota import QuotaLedger
 from stream.records import AnyRecord, LogPosition
 from stream.zoho.lookup import Lookup
-from tests.simulation.edges import Entry
+from tests.simulation.broker import Entry, Place
+from tests.simulation.edges import MemoryReader
 from tests.simulation.worker import Inflow
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -102,7 +104,9 @@ def equal_rows_are_not_written_again(patch: pytest.MonkeyPatch) -> None:
         new = [(key, row) for key, row in entries if self._store.get(partition, key) != row]
         self._store.write(partition, new, None)
         if new:
-            self._own[partition].update(await self._log.put(self.changelog, partition, new))
+            self._own[partition].update(
+                await self._log.put(self.changelog, partition, new, named(self._claims[partition]))
+            )
 
     patch.setattr(Rows, "_put", only_what_differs)
 
@@ -124,7 +128,7 @@ def acks_before_rows_are_durable(patch: pytest.MonkeyPatch) -> None:
         own = self._own[partition]
 
         async def put() -> None:
-            own.update(await self._log.put(self.changelog, partition, entries))
+            own.update(await self._log.put(self.changelog, partition, entries, named(self._claims[partition])))
 
         self._store.write(partition, entries, None)
         self.__dict__.setdefault("_late", []).append(asyncio.create_task(put()))
@@ -144,7 +148,15 @@ def lanes_stay_open_on_revocation(patch: pytest.MonkeyPatch) -> None:
 
 
 def late_rows_of_former_owners_are_recovered(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(agents.recovery, "is_older", lambda row, than: False)
+    patch.setattr(agents.recovery, "claim_in", lambda row_of: agents.recovery.NOBODY)
+    patch.setattr(agents.recovery, "claim_of", lambda headers: 0)
+
+
+def claims_hold_wherever_they_land(patch: pytest.MonkeyPatch) -> None:
+    async def nothing_in_between(self: MemoryReader, ends: Mapping[Place, int]) -> dict[Place, int]:
+        return dict.fromkeys(ends, -1)
+
+    patch.setattr(MemoryReader, "last_records", nothing_in_between)
 
 
 def calls_of_a_former_owner_are_not_reckoned_with(patch: pytest.MonkeyPatch) -> None:
@@ -170,5 +182,6 @@ PROTECTIONS: tuple[Patch, ...] = (
     lanes_are_not_fenced,
     lanes_stay_open_on_revocation,
     late_rows_of_former_owners_are_recovered,
+    claims_hold_wherever_they_land,
     calls_of_a_former_owner_are_not_reckoned_with,
 )

@@ -130,6 +130,9 @@ class Member:
         for place, offset in positions.items():
             self.inflows[place].read_from(offset, self.generation)
 
+    async def confirmed(self) -> None:
+        await self._fence.wait_open()
+
     async def join(self) -> list[int]:
         await self._life.step()
         if not self.name:
@@ -308,7 +311,8 @@ class Worker:
         for number in numbers:
             for table, store in self.stores.items():
                 await self.life.round_trip()
-                store.recover(number, self._broker.logs[self.folding.results.tables[table].changelog, number])
+                changelog = (self.folding.results.tables[table].changelog, number)
+                store.recover(number, self._broker.logs[changelog], self._broker.headers[changelog])
             for topic in INPUTS:
                 place = (topic.name, number)
                 if place not in self.member.inflows:

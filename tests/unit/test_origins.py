@@ -6,53 +6,51 @@ from pathlib import Path
 
 import pytest
 
-from agents.origins import see_origins
+from agents.origins import ORIGINS, see_origins
 from agents.recovery import Recovered
 from agents.stores import keep_stores_of
 from agents.tables import Rows
 from stream.core.rows import Person
 from stream.errors import ActionNeeded, NewerRecord
-from tests.unit.test_tables import HERE, MemoryChangelog, MemoryStore, opened
+from tests.unit.test_tables import HERE, MemoryChangelog, MemoryStore
 
 INPUTS = {"rosterbook.hr-events": "its first life", "rosterbook.employees": "another id"}
 
 
-async def table(store: MemoryStore) -> dict[str, Rows[Person]]:
-    return {"people": await opened(MemoryChangelog(), store)}
-
-
-async def test_tables_of_a_topic_that_was_made_again_are_refused() -> None:
+def table(row: bytes | None = None) -> dict[str, Rows[Person]]:
     store = MemoryStore(Recovered(0))
-    await see_origins(await table(store), HERE, INPUTS, folded=False)
-    await see_origins(await table(store), HERE, INPUTS, folded=True)
+    if row is not None:
+        store.rows[ORIGINS.encode()] = row
+    return {"people": Rows(MemoryChangelog(), "people", Person, store)}
+
+
+def test_tables_of_a_topic_that_was_made_again_are_refused() -> None:
+    row = see_origins(table(), HERE, INPUTS, folded=False)
+    assert see_origins(table(row), HERE, INPUTS, folded=True) == row
     now = {**INPUTS, "rosterbook.employees": "its second life"}
     with pytest.raises(ActionNeeded, match=r"Topic rosterbook\.employees was deleted and made again"):
-        await see_origins(await table(store), HERE, now, folded=True)
+        see_origins(table(row), HERE, now, folded=True)
     with pytest.raises(ActionNeeded, match="`rosterbook tables rebuild`"):
-        await see_origins(await table(store), HERE, now, folded=False)
+        see_origins(table(row), HERE, now, folded=False)
 
 
-async def test_an_input_that_is_folded_from_now_on_is_noted() -> None:
-    store = MemoryStore(Recovered(0))
-    await see_origins(await table(store), HERE, INPUTS, folded=False)
+def test_an_input_that_is_folded_from_now_on_is_noted() -> None:
+    row = see_origins(table(), HERE, INPUTS, folded=False)
     more = {**INPUTS, "rosterbook.commands": "its first life"}
-    await see_origins(await table(store), HERE, more, folded=True)
+    row = see_origins(table(row), HERE, more, folded=True)
     with pytest.raises(ActionNeeded, match=r"rosterbook\.commands was deleted"):
-        await see_origins(await table(store), HERE, {**more, "rosterbook.commands": "its second life"}, folded=True)
+        see_origins(table(row), HERE, {**more, "rosterbook.commands": "its second life"}, folded=True)
 
 
-async def test_tables_of_a_newer_version_are_not_read() -> None:
-    store = MemoryStore(Recovered(0))
-    await see_origins(await table(store), HERE, INPUTS, folded=False)
-    (key, row) = next(iter(store.rows.items()))
-    store.rows[key] = row.replace(b'"schema":1', b'"schema":2,"unheard":"of"')
+def test_tables_of_a_newer_version_are_not_read() -> None:
+    row = see_origins(table(), HERE, INPUTS, folded=False)
     with pytest.raises(NewerRecord):
-        await see_origins(await table(store), HERE, INPUTS, folded=True)
+        see_origins(table(row.replace(b'"schema":1', b'"schema":2,"unheard":"of"')), HERE, INPUTS, folded=True)
 
 
-async def test_a_table_that_lacks_what_was_folded_is_refused() -> None:
+def test_a_table_that_lacks_what_was_folded_is_refused() -> None:
     with pytest.raises(ActionNeeded, match=r"Table people lacks what was folded .* `rosterbook tables rebuild`"):
-        await see_origins(await table(MemoryStore(Recovered(0))), HERE, INPUTS, folded=True)
+        see_origins(table(), HERE, INPUTS, folded=True)
 
 
 def test_stores_are_kept_for_their_changelogs_and_emptied_for_others(tmp_path: Path) -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from agents.ownership import Ownership
 from agents.partition import Partition
+from agents.recovery import Entry, Headers, Recovered, claim_of
+from agents.results import Results
+from stream.core.rows import Row
+from stream.kafka.reader import Extent
+from tests.unit.test_tables import MemoryStore
 from tests.virtual_time import VirtualTime, run
 
 HERE = 3
@@ -17,7 +23,46 @@ NOT_ASKED = cast(Any, None)
 class Silence:
     """In place of the echo: nothing lands in a changelog."""
 
+    async def listen(self, *_: Any) -> None:
+        return None
+
     async def stop(self) -> None:
+        return None
+
+
+class EmptyLog:
+    """Nothing was ever written to it. claims: changelogs in which the partition was claimed, in order."""
+
+    def __init__(self) -> None:
+        self.claims: list[str] = []
+
+    def topic_id(self, topic: str) -> str:
+        return f"the life of {topic}"
+
+    async def put(self, topic: str, partition: int, entries: Sequence[Entry], headers: Headers) -> list[int]:
+        assert (partition, len(entries), claim_of(headers)) == (HERE, 1, 0)
+        self.claims.append(topic)
+        return [0]
+
+    async def extents(self, group: str, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Extent]:
+        return {place: Extent(0, 0, None) for place in partitions}
+
+    async def newest(self, partitions: Mapping[tuple[str, int], Extent], count: int) -> dict[Any, list[bytes]]:
+        return {place: [] for place in partitions}
+
+
+class Doubtful:
+    """A member of the group that does not know whether it still is one, until `heard` is set."""
+
+    generation = 1
+
+    def __init__(self) -> None:
+        self.heard = asyncio.Event()
+
+    async def confirmed(self) -> None:
+        await self.heard.wait()
+
+    async def seek(self, positions: Mapping[tuple[str, int], int]) -> None:
         return None
 
 
@@ -66,5 +111,25 @@ def test_a_fold_that_waited_while_its_partition_was_closed_waits_for_the_next_as
         assert begun == [1]
         assert not second.done()
         second.cancel()
+
+    run(main(), VirtualTime())
+
+
+def test_tables_are_claimed_only_when_nobody_else_can_have_the_partition_yet() -> None:
+    """Whoever was frozen in a recovery, and wakes when there is a new owner, knows even the new owner's rows."""
+
+    async def main() -> None:
+        log, group = EmptyLog(), Doubtful()
+        results = Results(cast(Any, log))
+        for table in ("people", "roster"):
+            results.table(table, Row, MemoryStore(Recovered(0)))
+        owned = Ownership(results, group, cast(Any, log), cast(Any, Silence()), NOT_ASKED)
+        opening = asyncio.create_task(owned.open([HERE]))
+        await asyncio.sleep(1.0)
+        assert not log.claims
+        group.heard.set()
+        await opening
+        assert sorted(log.claims) == ["rosterbook-people-changelog", "rosterbook-roster-changelog"]
+        assert set(owned.partitions) == {HERE}
 
     run(main(), VirtualTime())
