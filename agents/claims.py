@@ -5,13 +5,17 @@ was recovered. The claim holds if nothing landed in between: then the owner know
 owners hold the same. A row that is sent by a former owner lands before the claim, where it is recovered, or behind it,
 where every later recovery passes it over.
 
+The tables are claimed one after the other, the one with the intents last. So whoever is cut off in the middle does no
+harm: a former owner's fold may find its intent taken and its rows in other tables passed over, and the next owner
+carries the intent out; never the other way round. And the former owner folds nothing after that, since it sees the
+claim that lies before its rows (`agents/tables.py`).
+
 A claim is sent only while nobody else can have the partition yet, and what it names was read before that: so whoever
 is frozen in a recovery and wakes when there is a new owner cannot claim behind that owner's back.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
@@ -30,8 +34,11 @@ class Reader(Protocol):
 
 
 async def claim(tables: Iterable[Rows[Any]], partition: int, key: str, row: bytes, reader: Reader) -> None:
-    """Take the partition over in each table's changelog with this row. Raises Fatal when a claim does not hold."""
-    await asyncio.gather(*(_claim(table, partition, key, row, reader) for table in tables))
+    """Take the partition over in each table's changelog with this row, in this order. Raises Fatal when a claim does
+    not hold; then the claims before it hold nevertheless.
+    """
+    for table in tables:
+        await _claim(table, partition, key, row, reader)
 
 
 async def _claim(table: Rows[Any], partition: int, key: str, row: bytes, reader: Reader) -> None:

@@ -83,7 +83,7 @@ class Folding:
         """failed: told of what a worker must not survive outside its agents."""
         self._log = log
         self._clock = clock
-        self.results = Results(log)
+        self.results = Results(log, reader.headers)
         self.owned = Ownership(self.results, group, reader, echo, failed)
 
     def table(self, name: str, model: type[R], store: Store) -> Rows[R]:

@@ -12,6 +12,7 @@ from typing import Protocol
 from agents.claims import claim
 from agents.origins import ORIGINS, see_origins
 from agents.partition import Partition
+from agents.recovery import Headers
 from agents.results import Results
 from stream.codec import decode
 from stream.errors import ActionNeeded, NewerRecord, RecordRefused
@@ -50,6 +51,8 @@ class Reader(Protocol):
     async def extents(self, group: str, partitions: Iterable[Place]) -> dict[Place, Extent]: ...
 
     async def newest(self, partitions: dict[Place, Extent], count: int) -> dict[Place, list[bytes]]: ...
+
+    async def headers(self, topic: str, partition: int, first: int, end: int) -> list[Headers]: ...
 
     async def last_records(self, ends: Mapping[Place, int]) -> dict[Place, int]: ...
 
@@ -100,7 +103,7 @@ class Ownership:
             {(t.name, p.number): extents[t.name, p.number] for t in (CONTACT_UPSERTS, DEAD_LETTERS) for p in opened},
             TAIL,
         )
-        tables = self._results.tables.values()
+        tables = self._results.in_order_of_claims
         claims = {}
         for partition in opened:
             for table in tables:

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from agents.partition import Partition
-from agents.tables import Changelog, Rows, Store
+from agents.tables import Changelog, Look, Rows, Store
 from stream.codec import canonical, decode
 from stream.core.rows import Row
 from stream.records import AnyRecord, LogPosition
@@ -22,8 +22,10 @@ from stream.topics import INPUTS, TOPIC_OF, TOPICS
 
 logger = log("folding")
 
+WITH_INTENTS = "roster"
+"""The table that has a row for each partition's intent."""
 INTENT = "\x00intent"
-"""Key of a partition's intent row in the roster table; no connection id begins with it."""
+"""Key of that row; no connection id begins with it."""
 
 R = TypeVar("R", bound=Row)
 Encoded = Mapping[str, Mapping[str, bytes]]
@@ -51,8 +53,10 @@ class Intent(Row):
 class Results:
     """The tables of this worker, and the one way to write to them."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, look: Look) -> None:
+        """look: at what a changelog holds."""
         self._log = log
+        self._look = look
         self.lives = {topic.name: log.topic_id(topic.name) for topic in INPUTS}
         """Input -> the id of its present life."""
         self.tables: dict[str, Rows[Any]] = {}
@@ -60,8 +64,13 @@ class Results:
         """Told of each row that was written: partition, table, key."""
 
     def table(self, name: str, model: type[R], store: Store) -> Rows[R]:
-        rows = self.tables[name] = Rows(self._log, name, model, store)
+        rows = self.tables[name] = Rows(self._log, self._look, name, model, store)
         return rows
+
+    @property
+    def in_order_of_claims(self) -> list[Rows[Any]]:
+        """The table with the intents last (`agents/claims.py`)."""
+        return sorted(self.tables.values(), key=lambda table: table.name == WITH_INTENTS)
 
     async def write(self, partition: Partition, table: Rows[Any], values: Mapping[str, bytes]) -> None:
         await table.write(partition.number, values)
@@ -85,7 +94,7 @@ class Results:
 
         Rows that hold the intent's input already may hold later ones of other topics too: they are written as they are.
         """
-        if (kept := self.tables["roster"].raw(partition.number, INTENT)) is None:
+        if (kept := self.tables[WITH_INTENTS].raw(partition.number, INTENT)) is None:
             return
         intent = Intent.model_validate_json(kept)
         cause = intent.position
@@ -115,7 +124,7 @@ class Results:
             appends=tuple((TOPIC_OF[type(record)].name, canonical(record).decode()) for record in appends),
             rows=tuple((table, key, row.decode()) for table, values in rows.items() for key, row in values.items()),
         )
-        await self.tables["roster"].write(partition.number, {INTENT: orjson.dumps(intent.model_dump(mode="json"))})
+        await self.tables[WITH_INTENTS].write(partition.number, {INTENT: orjson.dumps(intent.model_dump(mode="json"))})
 
     async def _carry_out(
         self,

@@ -6,14 +6,14 @@ is folded, which is the partition of their connection on every topic.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
-from agents.recovery import CLAIM, Entry, Headers, Recovered, named
+from agents.recovery import CLAIM, NOBODY, Entry, Headers, Recovered, claim_of, named
 from stream.codec import canonical
 from stream.core.rows import Row
-from stream.errors import ActionNeeded
+from stream.errors import ActionNeeded, Fatal
 from stream.telemetry import log
 from stream.topics import changelog_of
 
@@ -51,20 +51,28 @@ class Changelog(Protocol):
         ...
 
 
+Look = Callable[[str, int, int, int], Awaitable[list[Headers]]]
+"""Topic, partition, first offset, end -> the headers of each record there."""
+
+
 class Rows(Generic[R]):
     """One table: rows of one model by key."""
 
-    def __init__(self, log: Changelog, name: str, model: type[R], store: Store) -> None:
+    def __init__(self, log: Changelog, look: Look, name: str, model: type[R], store: Store) -> None:
+        """look: at what the changelog holds."""
         self.name = name
         self.changelog = changelog_of(name)
         self._model = model
         self._parsed = lru_cache(ROWS_PARSED)(model.model_validate_json)
         self._log = log
+        self._look = look
         self._store = store
         self._recovered: dict[int, Recovered] = {}
         self._claims: dict[int, int] = {}
         self._own: dict[int, set[int]] = {}
         self._next: dict[int, int] = {}
+        self._looked: dict[int, int] = {}
+        """Partition -> the changelog offset up to which nobody has claimed it since we did."""
 
     def get(self, partition: int, key: str) -> R | None:
         """The row, None where there is none."""
@@ -86,12 +94,31 @@ class Rows(Generic[R]):
         own = self._own[partition]
         offsets = await self._log.put(self.changelog, partition, entries, named(self._claims[partition]))
         own.update(offsets)
+        await self._look_between(partition, offsets)
         # A row of somebody else in between is not in the store, and the next recovery must begin before it: a worker
         # that was frozen may get the partition back later, and has seen nothing of what its owners wrote meanwhile.
         follows = offsets == list(range(self._next[partition], offsets[-1] + 1))
         if follows:
             self._next[partition] = offsets[-1] + 1
         self._store.write(partition, entries, offsets[-1] if follows else None)
+
+    async def _look_between(self, partition: int, offsets: list[int]) -> None:
+        """Raises Fatal where a claim of somebody else lies before these offsets of ours.
+
+        What we wrote behind it counts for nothing. Were we to go on, the next fold's intent could land where this
+        one's is read, in a changelog that the other has not come to yet, and hide it.
+        """
+        first, end = self._looked[partition], offsets[-1] + 1
+        self._looked[partition] = max(first, end)
+        if first >= end or offsets == list(range(first, end)):
+            return
+        between = await self._look(self.changelog, partition, first, end)
+        if max(map(claim_of, between), default=NOBODY) > self._claims[partition]:
+            raise Fatal(
+                f"Somebody else has taken {self.changelog}, partition {partition}, over: the worker starts again.",
+                topic=self.changelog,
+                partition=partition,
+            )
 
     async def write_again(self, partition: int, key: str) -> None:
         """Put the row as we know it behind what the changelog holds now; a tombstone where we know none."""
@@ -130,6 +157,7 @@ class Rows(Generic[R]):
         recovered = self._recovered[partition]
         self._claims[partition] = recovered.end
         self._own[partition], self._next[partition] = {offset}, offset + 1
+        self._looked[partition] = offset + 1
         entries = [(key.encode(), row), (CLAIM, b"%d" % recovered.end)]
         self._store.write(partition, entries, None if recovered.behind else offset)
         if recovered.behind:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -21,6 +21,8 @@ from stream.kafka.admin import admin
 from stream.kafka.cancellation import only_our_cancellation
 from stream.kafka.consumer import ungrouped
 
+Headers = Sequence[tuple[str, bytes]]
+"""Of a record."""
 RETRY_S = 0.1
 COORDINATOR_MOVES = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 
@@ -109,6 +111,18 @@ class LogReader:
                 for tp, newest in (await _newest_offsets(consumer, left, beginnings, back)).items():
                     found[tp.topic, tp.partition] = newest
                 back *= 16
+        return found
+
+    async def headers(self, topic: str, partition: int, first: int, end: int) -> list[Headers]:
+        """Of each record that is there from offset `first` on, up to the one before `end`."""
+        found: list[Headers] = []
+        place = TopicPartition(topic, partition)
+        async with self._looking("Kafka does not hand out what others wrote.") as consumer:
+            consumer.assign([place])
+            consumer.seek(place, first)
+            while await consumer.position(place) < end:
+                for messages in (await consumer.getmany(timeout_ms=500)).values():
+                    found += [message.headers for message in messages if message.offset < end]
         return found
 
     @asynccontextmanager

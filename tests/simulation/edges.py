@@ -193,6 +193,11 @@ class MemoryReader:
             for place, extent in partitions.items()
         }
 
+    async def headers(self, topic: str, partition: int, first: int, end: int) -> list[Headers]:
+        await self._life.round_trip()
+        found = self._broker.headers[topic, partition]
+        return [found.get(offset, ()) for offset in range(first, min(end, self._broker.end((topic, partition))))]
+
     async def last_records(self, ends: Mapping[Place, int]) -> dict[Place, int]:
         await self._life.round_trip()
         return {place: end - 1 for place, end in ends.items()}

@@ -21,7 +21,8 @@ def table(row: bytes | None = None) -> dict[str, Rows[Person]]:
     store = MemoryStore(Recovered(0))
     if row is not None:
         store.rows[ORIGINS.encode()] = row
-    return {"people": Rows(MemoryChangelog(), "people", Person, store)}
+    changelog = MemoryChangelog()
+    return {"people": Rows(changelog, changelog.headers, "people", Person, store)}
 
 
 def test_tables_of_a_topic_that_was_made_again_are_refused() -> None:

@@ -44,6 +44,9 @@ class EmptyLog:
         self.claims.append(topic)
         return [0]
 
+    async def headers(self, *_: Any) -> list[Headers]:
+        raise AssertionError("nobody else writes")
+
     async def extents(self, group: str, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Extent]:
         return {place: Extent(0, 0, None) for place in partitions}
 
@@ -120,8 +123,8 @@ def test_tables_are_claimed_only_when_nobody_else_can_have_the_partition_yet() -
 
     async def main() -> None:
         log, group = EmptyLog(), Doubtful()
-        results = Results(cast(Any, log))
-        for table in ("people", "roster"):
+        results = Results(cast(Any, log), log.headers)
+        for table in ("roster", "people"):
             results.table(table, Row, MemoryStore(Recovered(0)))
         owned = Ownership(results, group, cast(Any, log), cast(Any, Silence()), NOT_ASKED)
         opening = asyncio.create_task(owned.open([HERE]))
@@ -129,7 +132,7 @@ def test_tables_are_claimed_only_when_nobody_else_can_have_the_partition_yet() -
         assert not log.claims
         group.heard.set()
         await opening
-        assert sorted(log.claims) == ["rosterbook-people-changelog", "rosterbook-roster-changelog"]
+        assert log.claims == ["rosterbook-people-changelog", "rosterbook-roster-changelog"], "that with intents last"
         assert set(owned.partitions) == {HERE}
 
     run(main(), VirtualTime())

@@ -40,6 +40,10 @@ class MemoryChangelog:
         self.add(entries, claim_of(headers))
         return list(range(first, len(self.records)))
 
+    async def headers(self, topic: str, partition: int, first: int, end: int) -> list[Headers]:
+        assert (topic, partition) == ("rosterbook-people-changelog", HERE)
+        return [() if claim == NOBODY else named(claim) for claim in self.claims[first:end]]
+
 
 class MemoryStore:
     """offset: up to which it says that the changelog is in it."""
@@ -88,7 +92,7 @@ class LastRecords:
 async def opened(
     changelog: MemoryChangelog, store: MemoryStore, reader: LastRecords | None = None, row: bytes = MINE
 ) -> Rows[Person]:
-    rows = Rows(changelog, "people", Person, store)
+    rows = Rows(changelog, changelog.headers, "people", Person, store)
     rows.open(HERE)
     await claim([rows], HERE, CLAIMED, row, reader or LastRecords())
     return rows
@@ -121,6 +125,16 @@ async def test_after_a_row_of_somebody_else_the_store_does_not_claim_to_hold_it(
     await rows.write(HERE, {"acme/4": NEW})
     assert store.offset == 1, "else a worker that gets its partition back would never see what was written meanwhile"
     assert not rows.is_own(HERE, 2)
+
+
+async def test_an_owner_whose_row_lands_behind_the_claim_of_somebody_else_folds_nothing_more() -> None:
+    changelog, store = MemoryChangelog(), MemoryStore(Recovered(0))
+    rows = await opened(changelog, store)
+    await rows.write(HERE, {"acme/1": OLD})
+    changelog.add([(CLAIMED.encode(), MINE)], 2)
+    with pytest.raises(Fatal, match="taken rosterbook-people-changelog, partition 3, over"):
+        await rows.write(HERE, {"acme/1": NEW})
+    assert store.rows[b"acme/1"] == OLD, "what counts for nothing is not in the store either"
 
 
 async def test_an_owner_claims_first_and_names_its_claim_in_every_record() -> None:
@@ -192,7 +206,8 @@ async def test_a_late_row_that_is_ahead_in_another_topic_hides_nothing_of_the_ow
     store = MemoryStore(Recovered(0))
     store.recover(changelog)
     owner = await opened(changelog, store)
-    await frozen.write(HERE, {"acme/1": row(events=136, snapshots=50)})
+    with pytest.raises(Fatal):
+        await frozen.write(HERE, {"acme/1": row(events=136, snapshots=50)})
     await owner.write(HERE, {"acme/1": row(events=130, snapshots=51)})  # acked; and then the owner is no more
     third = MemoryStore(Recovered(0))
     third.recover(changelog)
