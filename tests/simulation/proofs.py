@@ -33,7 +33,7 @@ PROOFS: Mapping[Patch, Proof] = {
     protections.older_readings_apply: Proof({"freeze": 1}, first=87),
     protections.no_catch_up_gate: Proof({"kill": 1}, first=3),
     protections.no_intent: Proof({"write": 1}, first=103),
-    protections.rows_before_their_outputs: Proof({"log": 1}, first=36),
+    protections.rows_before_their_outputs: Proof({"log": 1}, first=119),
     protections.equal_rows_are_not_written_again: Proof({"kill": 2, "wipe": 2, "log": 1}, first=5),
     protections.ack_before_durable: Proof({"kill": 1}),
     protections.acks_before_rows_are_durable: Proof({"kill": 1, "wipe": 1, "log": 1}, first=17),
