@@ -9,15 +9,27 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from stream.core.schedule import covers_the_day
 from stream.errors import ConnectionFileError
-from stream.records import BambooHrSettings, Connection, ConnectionId, Mapping, OAuthClient, ZohoSettings
+from stream.records import (
+    BambooHrSettings,
+    Connection,
+    ConnectionId,
+    Mapping,
+    OAuthClient,
+    QuietHours,
+    Reconciling,
+    ZohoSettings,
+)
 from stream.secret_source import Secret
 from stream.telemetry import Masked
 from stream.vault import Vault
@@ -36,6 +48,51 @@ def _text(pattern: str, sentence: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+_EVERY = re.compile(r"([1-9][0-9]{0,3})(m|h)")
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])")
+DAY_S = 24 * 60 * 60
+
+
+def _fault(sentence: str) -> PydanticCustomError:
+    return PydanticCustomError("text", "{sentence}", {"sentence": sentence})
+
+
+def _interval(value: str) -> str:
+    if value != "off" and not 60 <= (_seconds(value) or 0) <= DAY_S:
+        raise _fault('must be a time from "1m" to "24h", such as "15m", or "off"')
+    return value
+
+
+def _seconds(value: str) -> int | None:
+    found = _EVERY.fullmatch(value)
+    return None if found is None else int(found[1]) * (60 if found[2] == "m" else 3600)
+
+
+def _cron(value: str) -> str:
+    try:
+        comes_true = len(value.split()) == 5 and bool(next(CronSim(value, datetime(2026, 1, 1, tzinfo=UTC))))
+    except (CronSimError, StopIteration):
+        comes_true = False
+    if not comes_true:
+        raise _fault('must be a cron expression that comes true, such as "*/30 7-19 * * 1-5"')
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise _fault('must be the name of a time zone, such as "Europe/Berlin"') from None
+    return value
+
+
+def _quiet(value: str) -> str:
+    found = _HOURS.fullmatch(value)
+    if found is None or found.group(1, 2) == found.group(3, 4):
+        raise _fault('must be hours such as "22:00-06:00"')
+    return value
 
 
 def _with_names(mapping: Mapping) -> Mapping:
@@ -110,6 +167,34 @@ class ZohoSection(Section):
     oauth: OAuthSection
 
 
+class ReconcileSection(Section):
+    """When BambooHR is asked who has changed."""
+
+    every: Annotated[str, AfterValidator(_interval)] | None = None
+    cron: Annotated[str, AfterValidator(_cron)] | None = None
+    quiet: list[Annotated[str, AfterValidator(_quiet)]] = []
+    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+    @model_validator(mode="after")
+    def _runs(self) -> Self:
+        if self.every is not None and self.cron is not None:
+            raise PydanticCustomError("ways_to_run", "must hold either every or cron")
+        if covers_the_day(self.plan.quiet):
+            raise PydanticCustomError("always_quiet", 'is quiet all day: leave some time, or say every = "off"')
+        return self
+
+    @property
+    def plan(self) -> Reconciling:
+        quiet = [[int(part) for part in re.split("[:-]", hours)] for hours in self.quiet]
+        every = Reconciling().every if self.every is None else _seconds(self.every)
+        return Reconciling(
+            every=None if self.cron is not None else every,
+            cron=self.cron,
+            quiet=tuple(QuietHours(begin=h * 60 + m, end=to_h * 60 + to_m) for h, m, to_h, to_m in quiet),
+            time_zone=self.time_zone,
+        )
+
+
 Slug = Annotated[
     ConnectionId, _text(r"[a-z0-9][a-z0-9-]{0,39}", "must be 1-40 of a-z, 0-9 and -, and start with a letter or digit")
 ]
@@ -124,6 +209,7 @@ class ConnectionFile(Section):
     bamboohr: BambooHrSection
     zoho: ZohoSection
     mapping: Annotated[Mapping, AfterValidator(_with_names)] = Mapping()
+    reconcile: ReconcileSection = ReconcileSection()
 
 
 def load_connection(path: Path) -> ConnectionFile:
@@ -213,6 +299,8 @@ def seal(file: ConnectionFile, vault: Vault, now: datetime) -> Connection:
             refresh_token=vault.seal(oauth.refresh_token, connection=file.id, purpose="zoho.refresh_token"),
         ),
         mapping=file.mapping,
+        reconcile=file.reconcile.plan,
+        connected_at=now,
         saved_at=now,
     )
 

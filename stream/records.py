@@ -291,6 +291,25 @@ class Mapping(Model):
     state_field: str | None = None
 
 
+class QuietHours(Model):
+    """In minutes of the day in the connection's time zone; they pass midnight where the end is not after the begin."""
+
+    begin: int = Field(ge=0, lt=24 * 60)
+    end: int = Field(ge=0, lt=24 * 60)
+
+
+class Reconciling(Model):
+    """When BambooHR is asked who has changed: every so many seconds, or by a cron expression; neither: never by itself.
+
+    time_zone: of the expression and the quiet hours, by its IANA name.
+    """
+
+    every: int | None = Field(default=15 * 60, ge=60)
+    cron: str | None = None
+    quiet: tuple[QuietHours, ...] = ()
+    time_zone: str = "UTC"
+
+
 Mode = Literal["live", "preview", "paused"]
 """live: contacts are kept. preview: what would be done is decided and recorded, nothing written. paused: debts wait."""
 
@@ -300,6 +319,7 @@ class Connection(Record):
 
     paused_from: the mode that it goes back to; None where a file said that it is to be paused.
     webhook_key: of a webhook that a person made; None: Rosterbook registers one itself.
+    connected_at: when it was saved for the first time; None where that was before this was noted.
     """
 
     mode: Mode
@@ -308,6 +328,8 @@ class Connection(Record):
     webhook_key: Sealed | None = None
     zoho: ZohoSettings
     mapping: Mapping = Mapping()
+    reconcile: Reconciling = Reconciling()
+    connected_at: AwareDatetime | None = None
     saved_at: AwareDatetime
 
 

@@ -98,7 +98,7 @@ async def add(
             loaded = await desk.completed(loaded, known.get(loaded.id), anew=consent)
             if dialogue is not None:
                 loaded = await dialogue.ended(loaded)
-            connection = seal(loaded, vault, clock.now())
+            connection = _first_saved(seal(loaded, vault, clock.now()), known.get(loaded.id))
             await _save(connection, log, view, bootstrap)
             await wait_until_in_service(
                 connection,
@@ -123,6 +123,13 @@ async def add(
     else:
         say(f"A webhook is registered in BambooHR: it calls {webhooks}, which must lead to the gateway.")
     say(f"Whether the credentials may do what is needed: `rosterbook connection test {connection.connection}`.")
+
+
+def _first_saved(connection: Connection, before: Connection | None) -> Connection:
+    """With the time at which it was connected, which a change of its settings does not move."""
+    if before is None:
+        return connection
+    return connection.model_copy(update={"connected_at": before.connected_at or before.saved_at})
 
 
 def _registration(view: CompactedView, connection: ConnectionId) -> WebhookRegistration | None:

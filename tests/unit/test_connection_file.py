@@ -11,7 +11,7 @@ from stream.binding import Binding, refuse_conflicts
 from stream.codec import canonical, decode
 from stream.connection_file import ConnectionFile, load_connection, seal
 from stream.errors import ConnectionFileError
-from stream.records import Connection, ConnectionId
+from stream.records import Connection, ConnectionId, QuietHours, Reconciling
 from stream.topics import CONNECTIONS
 from stream.vault import Vault
 from stream.vault.vault import new_keyset
@@ -277,3 +277,39 @@ def test_a_client_has_one_way_to_its_tokens(folder: Path, instead: str, fault: s
 def test_a_code_is_for_zoho_alone(folder: Path) -> None:
     text = FILE.replace('api_key   = { env = "ACME_BAMBOO_KEY" }', OAUTH.replace("refresh_token", "code"))
     assert "bamboohr: takes no code" in refusal(folder, text)
+
+
+def test_people_are_asked_for_every_quarter_of_an_hour_unless_the_file_says_otherwise(
+    folder: Path, vault: Vault
+) -> None:
+    assert seal(load(folder), vault, NOW).reconcile == Reconciling(every=900)
+    other = FILE + '[reconcile]\ncron = "0 7 * * 1-5"\nquiet = ["22:00-06:30"]\ntime_zone = "Europe/Berlin"\n'
+    assert seal(load(folder, other), vault, NOW).reconcile == Reconciling(
+        every=None, cron="0 7 * * 1-5", quiet=(QuietHours(begin=22 * 60, end=390),), time_zone="Europe/Berlin"
+    )
+    off = load(folder, FILE + '[reconcile]\nevery = "off"\n').reconcile.plan
+    assert (off.every, off.cron) == (None, None)
+    assert load(folder, FILE + '[reconcile]\nevery = "2h"\n').reconcile.plan.every == 7200
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        ('every = "30s"', 'reconcile.every: must be a time from "1m" to "24h"'),
+        ('every = "25h"', 'reconcile.every: must be a time from "1m" to "24h"'),
+        ("every = 15", "reconcile.every: must be text in quotes"),
+        ('cron = "0 7 * *"', "reconcile.cron: must be a cron expression that comes true"),
+        ('cron = "0 7 30 2 *"', "reconcile.cron: must be a cron expression that comes true"),
+        ('cron = "* * * * * *"', "reconcile.cron: must be a cron expression that comes true"),
+        ('every = "1h"\ncron = "0 7 * * *"', "reconcile: must hold either every or cron"),
+        ('time_zone = "Europe/Atlantis"', "reconcile.time_zone: must be the name of a time zone"),
+        ('time_zone = "Europe"', "reconcile.time_zone: must be the name of a time zone"),
+        ('time_zone = "../UTC"', "reconcile.time_zone: must be the name of a time zone"),
+        ('quiet = ["22-6"]', 'reconcile.quiet.0: must be hours such as "22:00-06:00"'),
+        ('quiet = ["06:00-06:00"]', "reconcile.quiet.0: must be hours such as"),
+        ('quiet = ["06:00-18:00", "17:00-06:00"]', "reconcile: is quiet all day"),
+        ("nightly = true", "reconcile.nightly: is not known here"),
+    ],
+)
+def test_a_schedule_that_cannot_be_kept_is_refused_in_a_sentence(folder: Path, table: str, fault: str) -> None:
+    assert fault in refusal(folder, f"{FILE}[reconcile]\n{table}\n")
