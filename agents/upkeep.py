@@ -4,24 +4,20 @@ again when somebody asks or something failed. What the webhook suffers from stop
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from agents.rounds import Rounds
 from stream.bamboohr.keep_webhook import CHECK_EVERY_S, NO_ADDRESS, KeepWebhook
 from stream.clock import Clock
-from stream.errors import ConnectionTrouble, LogUnavailable, RecordRefused, Retriable
-from stream.lane import LaneClosed
+from stream.errors import Retriable
 from stream.records import WebhookRegistration
 from stream.telemetry import log
 
 logger = log("webhook")
 
-FIRST_WAIT_S = 5.0
-LONGEST_WAIT_S = 300.0
 RECENT = timedelta(minutes=5)
 """A connection that changes owners often is not looked at each time."""
-CLOSE_GRACE_S = 3.0
 
 
 class Upkeep:
@@ -34,14 +30,7 @@ class Upkeep:
         self._keeper = keeper
         self._clock = clock
         self._saved_at = saved_at
-        self._crashed = crashed
-        self._trouble: str | None = None
-        self._failures = 0
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._closing = False
-        self._looked = asyncio.Event()
-        """Set at the end of the check that is under way, or of the next one."""
+        self._rounds = Rounds(f"upkeep {keeper.kept.connection}", keeper.check, self._say, crashed)
 
     @property
     def kept(self) -> WebhookRegistration:
@@ -49,29 +38,22 @@ class Upkeep:
         return self._keeper.kept
 
     def open(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=f"upkeep {self._keeper.kept.connection}")
+        self._rounds.open(self._first_wait())
 
     async def close(self) -> None:
         """A change that is under way gets its grace to end. The lane that admits its calls is closed meanwhile."""
-        self._closing = True
-        if self._task is None:
-            return
-        if self._keeper.busy:
-            await asyncio.wait({self._task}, timeout=CLOSE_GRACE_S)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._task = None
+        await self._rounds.close(busy=self._keeper.busy)
 
     @property
     def reason(self) -> str | None:
         """Why webhooks may not come, None when nothing is known to be wrong."""
-        return self._trouble or self._keeper.reason
+        return self._rounds.trouble or self._keeper.reason
 
     def heard(self, registration: WebhookRegistration) -> None:
         """The log has this now."""
         if self._keeper.heard(registration):
             logger.warning("webhook.foreign_registration", connection=registration.connection)
-            self._wake.set()
+            self._rounds.wake()
 
     async def rotate(self, before: datetime) -> None:
         """Replace the key, unless it was made at or after `before`; returns once the former webhook is deleted.
@@ -79,10 +61,10 @@ class Upkeep:
         May be asked again. Raises Retriable with the reason when it cannot be done now.
         """
         self._keeper.rotate(before)
-        self._wake.set()
+        self._rounds.wake()
         while not self._keeper.has_rotated(before):
-            await self._looked.wait()
-            trouble = self._trouble or (NO_ADDRESS if self._keeper.reason == NO_ADDRESS else None)
+            await self._rounds.ended()
+            trouble = self._rounds.trouble or (NO_ADDRESS if self._keeper.reason == NO_ADDRESS else None)
             if trouble is not None:
                 raise Retriable(trouble)
 
@@ -92,35 +74,17 @@ class Upkeep:
         Raises Retriable with the reason when it cannot be done now.
         """
         self._keeper.end()
-        self._wake.set()
+        self._rounds.wake()
         while not self._keeper.has_ended:
-            await self._looked.wait()
-            if self._trouble is not None and not self._keeper.has_ended:
-                raise Retriable(self._trouble)
+            await self._rounds.ended()
+            if self._rounds.trouble is not None and not self._keeper.has_ended:
+                raise Retriable(self._rounds.trouble)
 
     async def seal_anew(self) -> None:
         """Return once everything is sealed with the newest vault key."""
         while self._keeper.needs_old_keys:
-            self._wake.set()
-            await self._looked.wait()
-
-    async def _run(self) -> None:
-        try:
-            wait = self._first_wait()
-            while not self._closing:
-                try:
-                    async with asyncio.timeout(wait):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
-                self._wake.clear()
-                wait = await self._check()
-                looked, self._looked = self._looked, asyncio.Event()
-                looked.set()
-        except LaneClosed:
-            pass
-        except Exception as error:  # the log away or a bug must end the worker, not one task
-            self._crashed(error)
+            self._rounds.wake()
+            await self._rounds.ended()
 
     def _first_wait(self) -> float:
         checked = self._keeper.looked_at
@@ -128,26 +92,5 @@ class Upkeep:
             return 0.0
         return CHECK_EVERY_S
 
-    async def _check(self) -> float:
-        """Seconds until the next check."""
-        try:
-            wait = await self._keeper.check()
-        except LogUnavailable:
-            raise
-        except Retriable as error:
-            self._failures += 1
-            wait = max(min(FIRST_WAIT_S * 2.0 ** min(self._failures - 1, 16), LONGEST_WAIT_S), error.retry_after or 0.0)
-            self._say(error.message, wait, **error.context)
-        except (ConnectionTrouble, RecordRefused) as error:
-            wait = LONGEST_WAIT_S
-            self._say(error.message, wait, **error.context)
-        else:
-            self._trouble, self._failures = None, 0
-        return wait
-
-    def _say(self, reason: str, wait: float, **context: str | int | float | None) -> None:
-        """Once for each kind of trouble."""
-        if reason != self._trouble:
-            connection = self._keeper.kept.connection
-            logger.warning("webhook.check_failed", connection=connection, reason=reason, retry_in_s=wait, **context)
-        self._trouble = reason
+    def _say(self, **context: str | float) -> None:
+        logger.warning("webhook.check_failed", connection=self._keeper.kept.connection, **context)

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from agents.upkeep import CLOSE_GRACE_S, Upkeep
+from agents.rounds import CLOSE_GRACE_S
+from agents.upkeep import Upkeep
 from stream.bamboohr.keep_webhook import CHECK_EVERY_S
 from stream.errors import CredentialsRefused, LogUnavailable, RateLimited, Retriable, Unavailable
 from stream.lane import LaneClosed
