@@ -1,5 +1,5 @@
-"""Settle: learn what happened in Zoho, which contacts were given up, which lanes wait for somebody to act, and which
-commands were carried out.
+"""Settle: learn what happened in Zoho, which contacts were given up, which lanes wait for somebody to act, which
+commands were carried out, and how far BambooHR's change feed was read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from agents.letters import tell
 from agents.tables import Rows
 from stream.core import folds, set_aside
 from stream.core.rows import Company, ContactState
-from stream.records import CommandOutcome, DesiredContact, LaneOutcome, SyncOutcome, WebhookOutcome
+from stream.records import (
+    CommandOutcome,
+    DesiredContact,
+    LaneOutcome,
+    PollOutcome,
+    RepairOutcome,
+    SyncOutcome,
+    WebhookOutcome,
+)
 from stream.telemetry import log
 from stream.topics import OUTCOMES
 
@@ -61,5 +69,8 @@ def settle(
                         continue  # the command is no more
                     company = step.get(companies, "company") or Company()
                     await step.write(companies, {"company": folds.answer(company, outcome, step.position)})
-                case WebhookOutcome():
+                case PollOutcome() as outcome:
+                    company = step.get(companies, "company") or Company()
+                    await step.write(companies, {"company": folds.poll(company, outcome, step.position)})
+                case WebhookOutcome() | RepairOutcome():
                     pass  # told for the audit alone

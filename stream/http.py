@@ -83,6 +83,14 @@ class Answer:
         except orjson.JSONDecodeError:
             return None
 
+    def date(self) -> datetime | None:
+        """When it was given, by the vendor's clock, in whole seconds; None when it does not say."""
+        try:
+            at = parsedate_to_datetime(self.headers.get("date", ""))
+        except ValueError:
+            return None
+        return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
     def retry_after(self, now: datetime) -> float | None:
         """Seconds to wait as Retry-After says, in either of its forms; None when it says nothing that can be read."""
         return seconds_until(self.headers.get("retry-after", ""), now)

@@ -218,7 +218,63 @@ class WebhookOutcome(Record):
     at: AwareDatetime
 
 
-Outcome = Annotated[SyncOutcome | LaneOutcome | CommandOutcome | WebhookOutcome, Field(discriminator="kind")]
+MissedWhy = Literal["not told", "told of earlier ones", "read in that moment", "no time given"]
+"""not told: no event about this employee was heard. told of earlier ones: none about this change. read in that moment:
+the reading was made while the second of the change was not over yet, so that it may lack another change in it.
+"""
+
+
+class MissedChange(Model):
+    """A change that BambooHR's change feed names and that made us read the employee again.
+
+    action: Inserted, Updated or Deleted. changed_at: by BambooHR's clock; None where the feed gave no time.
+    """
+
+    employee: EmployeeId
+    action: str
+    changed_at: AwareDatetime | None
+    why: MissedWhy
+
+
+class PollOutcome(Record):
+    """BambooHR was asked who has changed: the record of one run, or of a part of it where many had been missed.
+
+    since, through: the span of the feed, by BambooHR's clock; from `through`, less an overlap, it is asked next time.
+        Only a run's last record moves it: whoever was missed until then has an event on the log that lies before it.
+    looked_at: entries of the whole feed. missed: those who had to be read again.
+    began_at: by our clock. by: who asked for it.
+    """
+
+    kind: Literal["poll"] = "poll"
+    by: Literal["schedule", "operator"]
+    began_at: AwareDatetime
+    since: AwareDatetime
+    through: AwareDatetime
+    looked_at: int
+    missed: tuple[MissedChange, ...] = ()
+    at: AwareDatetime
+
+
+class RepairOutcome(Record):
+    """What became of those whom a poll had missed: the record of its end.
+
+    differed: whose reading changed the contact that they should have. repaired: of them, those whose contact shows it;
+    unread: who could not be read, or not in time. began_at: of the poll.
+    """
+
+    kind: Literal["repair"] = "repair"
+    began_at: AwareDatetime
+    read: int
+    differed: int
+    repaired: int
+    unread: int
+    at: AwareDatetime
+
+
+Outcome = Annotated[
+    SyncOutcome | LaneOutcome | CommandOutcome | WebhookOutcome | PollOutcome | RepairOutcome,
+    Field(discriminator="kind"),
+]
 
 
 class DeadLetter(Record):
@@ -447,6 +503,8 @@ AnyRecord = (
     | LaneOutcome
     | CommandOutcome
     | WebhookOutcome
+    | PollOutcome
+    | RepairOutcome
     | DeadLetter
     | Connection
     | RemovedConnection

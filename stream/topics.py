@@ -18,9 +18,11 @@ from stream.records import (
     EmployeeSnapshot,
     HrEvent,
     LaneOutcome,
+    PollOutcome,
     Record,
     Reference,
     RemovedConnection,
+    RepairOutcome,
     SyncOutcome,
     Tokens,
     WebhookOutcome,
@@ -74,7 +76,12 @@ class Topic:
 HR_EVENTS = Topic(f"{PREFIX}hr-events", (HrEvent,), "connection", 400 * DAY_MS, max_record_bytes=MAX_RECORD_BYTES)
 EMPLOYEES = Topic(f"{PREFIX}employees", (EmployeeSnapshot,), "connection", None)
 CONTACT_UPSERTS = Topic(f"{PREFIX}contact-upserts", (ContactUpsert,), "connection", None)
-OUTCOMES = Topic(f"{PREFIX}outcomes", (SyncOutcome, LaneOutcome, CommandOutcome, WebhookOutcome), "connection", None)
+OUTCOMES = Topic(
+    f"{PREFIX}outcomes",
+    (SyncOutcome, LaneOutcome, CommandOutcome, WebhookOutcome, PollOutcome, RepairOutcome),
+    "connection",
+    None,
+)
 DEAD_LETTERS = Topic(
     f"{PREFIX}dead-letters", (DeadLetter,), "connection", 400 * DAY_MS, max_record_bytes=MAX_RECORD_BYTES
 )

@@ -1,4 +1,5 @@
-"""BambooHR's API, as far as the product needs it: one employee in full, everybody in pages, which fields there are.
+"""BambooHR's API, as far as the product needs it: one employee in full, everybody in pages, who has changed, which
+fields there are.
 Each call asks for admission first, is sent once, and ends in a reading or in an error of the tree that says what to do;
 a call whose access token is refused is repeated once with a new one. Retrying is left to the lane.
 """
@@ -9,17 +10,19 @@ import base64
 import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import aiohttp
 
 from stream.clock import Clock
+from stream.core.changes import Feed
 from stream.errors import CredentialsRefused, NotFound, RateLimited, RecordRefused, Retriable
 from stream.http import Admit, Answer, Method, Request, call, unanswered
 from stream.records import EmployeeId
 from stream.telemetry import Masked
 from stream.tokens import AccessTokens, TokenRefused
 
-from .models import EmployeePage, employee_page, reading
+from .models import EmployeePage, change_feed, employee_page, reading
 from .oauth import SCOPES
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
@@ -118,6 +121,26 @@ class BambooHr:
             if page.next is None:
                 return
             after = page.next
+
+    async def changed(self, since: datetime) -> Feed:
+        """Whoever has changed after `since`, by BambooHR's clock, each once with the latest change; deleted ones too.
+
+        Raises CredentialsRefused, RateLimited, Unavailable.
+        """
+        told_since = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        request = self._request("changed", "employees/changed", {"since": told_since, "type": "all"})
+        answer = await self.ask(request)
+        if answer.status == 403:
+            raise CredentialsRefused(
+                "BambooHR does not tell who has changed: give the key's user access to the employees.", status=403
+            )
+        body = answer.object() if answer.status == 200 else None
+        changes = None if body is None else change_feed(body)
+        if changes is None:
+            raise unanswered(request, status=answer.status)
+        now = self._clock.now()
+        told_at = answer.date() or now
+        return Feed(changes, told_at, ahead=now - told_at)
 
     async def fields(self) -> frozenset[str]:
         """The names by which fields may be asked for (their aliases), as far as this key's user sees them."""

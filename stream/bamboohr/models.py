@@ -10,6 +10,9 @@ from typing import Any
 
 import orjson
 
+from stream.bamboohr.payloads import EMPLOYEE_ID, OF_THE_CALLER, TYPE
+from stream.bamboohr.signature import instant
+from stream.core.changes import Changed
 from stream.records import EmployeeId
 
 NO_DATE = "0000-00-00"
@@ -31,6 +34,33 @@ def reading(body: Mapping[str, Any], employee: EmployeeId, fields: Sequence[str]
         return {name: _text(body[name]) for name in fields if name in body and name not in withheld}
     except orjson.JSONEncodeError:  # nested deeper than can be written again
         return None
+
+
+def change_feed(body: Mapping[str, Any]) -> tuple[Changed, ...] | None:
+    """The entries of the change feed that name an employee; None when it is no such feed (BambooHR API, changed).
+
+    An empty map may be written as an empty list, as PHP does.
+    """
+    entries = body.get("employees")
+    if entries == []:
+        return ()
+    if not isinstance(entries, dict):
+        return None
+    found = []
+    for key, entry in entries.items():
+        if not isinstance(entry, dict):
+            return None
+        employee = str(entry.get("id", key))
+        if EMPLOYEE_ID.fullmatch(employee) and employee != OF_THE_CALLER:
+            action, at = entry.get("action"), entry.get("lastChanged")
+            found.append(
+                Changed(
+                    EmployeeId(employee),
+                    action if isinstance(action, str) and TYPE.fullmatch(action) else "",
+                    instant(at) if isinstance(at, str) else None,
+                )
+            )
+    return tuple(found)
 
 
 @dataclass(frozen=True)

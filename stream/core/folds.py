@@ -1,21 +1,39 @@
-"""The folds that touch one row: an event heard, a contact wished, an outcome learnt, a lane suspended, a command."""
+"""The folds that touch one row: an event, a wish, an outcome, a suspended lane, a command, a run of the poll."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from stream.core.debt import NOTHING, Debt
-from stream.core.rows import Asked, Attempt, Company, ContactState, Person, Suspension
-from stream.records import Command, CommandOutcome, ContactUpsert, HrEvent, LaneOutcome, LogPosition, SyncOutcome
+from stream.core.rows import Asked, Attempt, Company, ContactState, Person, Polled, Suspension
+from stream.records import (
+    Command,
+    CommandOutcome,
+    ContactUpsert,
+    HrEvent,
+    LaneOutcome,
+    LogPosition,
+    PollOutcome,
+    SyncOutcome,
+)
 from stream.topics import EMPLOYEES
+
+PATIENT = ("sweep", "poll")
+"""Kinds of events that nobody waits for."""
+MOST_AHEAD = timedelta(minutes=5)
+"""A time of BambooHR's that lies further ahead of when we heard of it is wrong, and must not hide later changes."""
 
 
 def hear(person: Person, event: HrEvent, position: LogPosition) -> Person:
     """A reading of this employee is wanted up to the event."""
+    told = [] if event.occurred_at is None else [min(event.occurred_at, event.received_at + MOST_AHEAD)]
     return person.model_copy(
         update={
             "debt": person.debt.want(position.offset),
-            "live": person.live if event.kind == "sweep" else max(person.live, position.offset),
+            "live": person.live if event.kind in PATIENT else max(person.live, position.offset),
             "insisted": max(person.insisted, position.offset) if event.insists else person.insisted,
             "asked_at": event.received_at if position.offset >= person.debt.wanted else person.asked_at,
+            "heard_of": max([*told, *filter(None, [person.heard_of])], default=None),
             "folded": person.folded_with(position),
         }
     )
@@ -114,3 +132,10 @@ def answer(company: Company, outcome: CommandOutcome, position: LogPosition) -> 
         before = asked.get(outcome.command) or Asked(cause=outcome.cause)
         asked[outcome.command] = before.model_copy(update={"debt": before.debt.settle(outcome.cause.offset)})
     return company.model_copy(update={"asked": asked, "folded": company.folded_with(position)})
+
+
+def poll(company: Company, outcome: PollOutcome, position: LogPosition) -> Company:
+    """The change feed was read so far; of two owners that overlap, the one that came further counts."""
+    before = company.polled or Polled(through=outcome.through, at=outcome.began_at)
+    polled = Polled(through=max(before.through, outcome.through), at=max(before.at, outcome.began_at))
+    return company.model_copy(update={"polled": polled, "folded": company.folded_with(position)})

@@ -117,7 +117,11 @@ class _Folding:
         employee = self.snapshot.employee
         person = self.person(employee)
         self.change(
-            employee, debt=person.debt.settle(self.snapshot.through), snapshot=self.position.offset, problem=None
+            employee,
+            debt=person.debt.settle(self.snapshot.through),
+            snapshot=self.position.offset,
+            read_at=self.snapshot.read_at,
+            problem=None,
         )
         problem = self._claim(employee)
         if problem is not None:

@@ -39,6 +39,7 @@ class Person(Row):
     email: the address this person claims. contact_key: the contact that stands for this person.
     shown: what the last upsert of that contact says. snapshot: employees offset of the last one that was applied.
     problem: why the last reading could not decide something.
+    heard_of: the latest change that an event told of, by BambooHR's clock. read_at: of the last reading, by ours.
     """
 
     debt: Debt = Debt()
@@ -50,6 +51,8 @@ class Person(Row):
     shown: DesiredContact | None = None
     snapshot: int = NOTHING
     problem: str | None = None
+    heard_of: AwareDatetime | None = None
+    read_at: AwareDatetime | None = None
 
 
 class Claim(Model):
@@ -131,8 +134,16 @@ class Asked(Model):
     arguments: dict[str, str] = {}
 
 
+class Polled(Model):
+    """How far BambooHR's change feed was read. through: by BambooHR's clock. at: when the last run began, by ours."""
+
+    through: AwareDatetime
+    at: AwareDatetime
+
+
 class Company(Row):
     """Table `companies`: connection. suspended: API -> why its lane waits. asked: command -> what is owed of it."""
 
     suspended: dict[str, Suspension] = {}
     asked: dict[str, Asked] = {}
+    polled: Polled | None = None

@@ -17,7 +17,7 @@ from stream.core.contact import body_to_create, writes
 from stream.core.mapping import FIELDS
 from stream.records import DesiredContact
 from stream.zoho.client import ZohoBooks
-from tests.unit.test_bamboohr_client import ADA, RECORD, company
+from tests.unit.test_bamboohr_client import ADA, FEED, RECORD, SINCE, company
 from tests.unit.test_zoho_client import ADA as CONTACT_ID
 from tests.unit.test_zoho_client import CONTACT, ORGANIZATIONS, books
 from tests.unit.vendor import Reply, Seen
@@ -85,6 +85,13 @@ def faults(name: str, seen: Seen, path: str) -> list[str]:
 async def test_an_employee_is_asked_for_as_bamboohr_documents_it() -> None:
     async with company([Reply(RECORD)]) as (client, server, _):
         await client.employee(ADA, FIELDS)
+    (seen,) = server.seen
+    assert faults("bamboohr.yaml", seen, seen.path.removeprefix("/acme")) == []
+
+
+async def test_the_change_feed_is_asked_for_as_bamboohr_documents_it() -> None:
+    async with company([Reply(FEED)]) as (client, server, _):
+        await client.changed(SINCE)
     (seen,) = server.seen
     assert faults("bamboohr.yaml", seen, seen.path.removeprefix("/acme")) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import aiohttp
@@ -12,6 +13,7 @@ import pytest
 
 from stream.bamboohr.client import BambooHr, PageMoved
 from stream.bamboohr.hosts import base_url
+from stream.core.changes import Changed
 from stream.errors import ConnectionMisset, CredentialsRefused, NotFound, RateLimited, RecordRefused, Unavailable
 from stream.http import MAX_BODY
 from stream.records import EmployeeId
@@ -210,6 +212,64 @@ def listed(*numbers: str, after: str | None, restricted: tuple[str, ...] = ()) -
         {"employeeId": n, "status": "Active", "workEmail": None, "_restrictedFields": list(restricted)} for n in numbers
     ]
     return Reply({"data": rows, "meta": {"total": 3, "page": {"limit": 2500, "nextCursor": after, "prevCursor": None}}})
+
+
+FEED = {
+    "latest": "2026-03-04T09:15:00+00:00",
+    "employees": {
+        "42": {"id": "42", "action": "Updated", "lastChanged": "2026-03-04T09:15:00+00:00"},
+        "43": {"id": "43", "action": "Deleted", "lastChanged": "2026-03-04T09:02:10+00:00"},
+        "0": {"id": "0", "action": "Updated", "lastChanged": "2026-03-04T09:02:10+00:00"},
+        "../44": {"id": "../44", "action": "Updated", "lastChanged": "2026-03-04T09:02:10+00:00"},
+        "45": {"id": 45, "action": "{}", "lastChanged": "yesterday"},
+    },
+}
+SINCE = datetime(2026, 3, 4, 9, 0, 0, 900_000, tzinfo=timezone(timedelta(hours=1)))
+
+
+async def test_whoever_changed_is_told_with_the_time_by_bamboohrs_clock() -> None:
+    date = {"Date": "Wed, 04 Mar 2026 09:15:07 GMT"}
+    async with company([Reply(FEED, headers=date)]) as (client, server, door):
+        feed = await client.changed(SINCE)
+    (seen,) = server.seen
+    assert (seen.path, seen.query) == (
+        "/acme/api/v1/employees/changed",
+        {"since": "2026-03-04T08:00:00Z", "type": "all"},
+    )
+    assert door.admitted == [("changed", False)]
+    assert feed.changes == (
+        Changed(ADA, "Updated", datetime(2026, 3, 4, 9, 15, tzinfo=UTC)),
+        Changed(EmployeeId("43"), "Deleted", datetime(2026, 3, 4, 9, 2, 10, tzinfo=UTC)),
+        Changed(EmployeeId("45"), "", None),
+    )
+    assert feed.told_at == datetime(2026, 3, 4, 9, 15, 7, tzinfo=UTC)
+    assert feed.ahead == timedelta(seconds=-7)  # the test's clock stands at 9:15
+
+
+@pytest.mark.parametrize("nobody", [{}, []], ids=["an empty map", "an empty list, as PHP writes it"])
+async def test_that_nobody_has_changed_may_be_written_in_two_ways(nobody: object) -> None:
+    async with company([Reply({"latest": None, "employees": nobody})]) as (client, _, _):
+        assert (await client.changed(SINCE)).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Reply(b"<result/>"), Unavailable),
+        (Reply({"employees": [1]}), Unavailable),
+        (Reply({"employees": {"42": "Updated"}}), Unavailable),
+        (Reply({"latest": "2026-03-04T09:15:00Z"}), Unavailable),
+        (half(FEED), Unavailable),
+        (Reply(status=400), Unavailable),
+        (Reply(status=403), CredentialsRefused),
+        (Reply(status=429, headers={"Retry-After": "7"}), RateLimited),
+        (Reply(status=503), Unavailable),
+    ],
+)
+async def test_what_is_no_whole_feed_is_nobodys_news(reply: Reply, error: type[Exception]) -> None:
+    async with company([reply]) as (client, _, _):
+        with pytest.raises(error):
+            await client.changed(SINCE)
 
 
 async def test_everybody_is_read_page_after_page_and_what_is_withheld_is_named() -> None:

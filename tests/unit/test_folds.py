@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from stream.core import folds
 from stream.core.mapping import desired_contact
-from stream.core.rows import Attempt, Company, ContactState, Person
+from stream.core.rows import Attempt, Company, ContactState, Person, Polled
 from stream.records import (
     ContactId,
     ContactKey,
@@ -13,6 +15,7 @@ from stream.records import (
     HrEvent,
     LaneOutcome,
     Mapping,
+    PollOutcome,
     SyncOutcome,
 )
 from tests.fake_clock import START
@@ -68,6 +71,34 @@ def test_a_sweep_makes_a_reading_owed_that_nobody_waits_for() -> None:
     assert changed.debt.owes(changed.live)
     swept_again = folds.hear(changed, event().model_copy(update={"kind": "sweep"}), at(HR_EVENTS, 5))
     assert swept_again.debt.owes(swept_again.live)
+
+
+def test_a_poll_is_waited_for_by_nobody_and_tells_of_all_changes_up_to_its_time() -> None:
+    polled = event().model_copy(update={"kind": "poll", "occurred_at": START})
+    heard = folds.hear(Person(), polled, at(HR_EVENTS, 3))
+    assert heard.debt.owed
+    assert not heard.debt.owes(heard.live)
+    assert heard.heard_of == START
+    late = event().model_copy(update={"occurred_at": START - timedelta(minutes=9)})
+    assert folds.hear(heard, late, at(HR_EVENTS, 4)).heard_of == START
+
+
+def test_a_time_of_a_notice_that_is_far_ahead_does_not_hide_what_comes_later() -> None:
+    told = event().model_copy(update={"occurred_at": START + timedelta(days=365)})
+    assert folds.hear(Person(), told, at(HR_EVENTS, 3)).heard_of == START + folds.MOST_AHEAD
+
+
+def polled(minute: int, *, began: int) -> PollOutcome:
+    through, began_at = START + timedelta(minutes=minute), START + timedelta(minutes=began)
+    return PollOutcome(
+        connection=ACME, by="schedule", began_at=began_at, since=START, through=through, looked_at=0, at=began_at
+    )
+
+
+def test_the_change_feed_was_read_as_far_as_the_owner_came_that_came_furthest() -> None:
+    company = folds.poll(Company(), polled(5, began=6), at(OUTCOMES, 0))
+    company = folds.poll(company, polled(3, began=8), at(OUTCOMES, 1))
+    assert company.polled == Polled(through=START + timedelta(minutes=5), at=START + timedelta(minutes=8))
 
 
 def test_a_change_among_the_wishes_of_a_backfill_stays_urgent_until_it_is_paid() -> None:
