@@ -19,6 +19,7 @@ from agents.operations import Operations
 from agents.orders import handlers
 from agents.own_secrets import OwnSecrets
 from agents.partition import Partition
+from agents.reconciling import CompanyRows, Reconciler
 from agents.tables import Rows
 from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
@@ -61,10 +62,12 @@ class Made:
     contacts: Lane
     operations: Operations
     upkeep: Upkeep | None
+    reconciler: Reconciler
 
     async def close(self) -> None:
         upkeep = [] if self.upkeep is None else [self.upkeep.close()]
-        await asyncio.gather(self.operations.close(), self.people.close(), self.contacts.close(), *upkeep)
+        parts = (self.operations, self.people, self.contacts, self.reconciler)
+        await asyncio.gather(*(part.close() for part in parts), *upkeep)
 
 
 @dataclass
@@ -111,15 +114,28 @@ class LaneMaker:
         people, bamboohr = self._people(record, number)
         contacts, zoho = self._contacts(record, number)
         upkeep = self._upkeep(record, bamboohr, kept)
+        reconciler = self._reconciler(record, bamboohr, number)
         operations = Operations(
             record.connection,
-            handlers(record, bamboohr, zoho, self._own, upkeep),
-            company=lambda: self.companies.get(number, f"{record.connection}/company"),
+            handlers(record, bamboohr, zoho, self._own, upkeep, reconciler),
+            company=lambda: self._company(record.connection, number),
             append=self.log.append,
             crashed=self.crashed,
             clock=self.clock,
         )
-        return Made(people, contacts, operations, upkeep)
+        return Made(people, contacts, operations, upkeep, reconciler)
+
+    def _company(self, connection: ConnectionId, number: int) -> Company | None:
+        return self.companies.get(number, f"{connection}/company")
+
+    def _reconciler(self, record: Connection, client: BambooHr, number: int) -> Reconciler:
+        connection = record.connection
+        rows = CompanyRows(
+            company=lambda: self._company(connection, number),
+            person=lambda employee: self.people.get(number, f"{connection}/{employee}"),
+            contact=lambda key: self.contacts.get(number, f"{connection}/{key}"),
+        )
+        return Reconciler(record, client, rows, append=self.log.append, clock=self.clock, crashed=self.crashed)
 
     def _upkeep(self, record: Connection, client: BambooHr, kept: WebhookRegistration | None) -> Upkeep | None:
         """Of the webhook; None where a person keeps it and there never was one of ours."""
@@ -202,7 +218,7 @@ class LaneMaker:
         return lane, client
 
     def _lane(self, connection: ConnectionId, number: int, api: Api, ledger: QuotaLedger) -> Lane:
-        company = self.companies.get(number, f"{connection}/company")
+        company = self._company(connection, number)
         return Lane(
             connection,
             api,

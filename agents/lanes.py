@@ -15,7 +15,15 @@ from stream.core.forecast import Forecast, forecast
 from stream.errors import RosterbookError
 from stream.kafka.view import CompactedView
 from stream.lane import Lane
-from stream.records import AnyRecord, Connection, ConnectionId, RemovedConnection, WebhookRegistration
+from stream.records import (
+    AnyRecord,
+    Connection,
+    ConnectionId,
+    ContactKey,
+    EmployeeId,
+    RemovedConnection,
+    WebhookRegistration,
+)
 from stream.telemetry import log
 from stream.vault.places import is_same_but_sealed_anew
 
@@ -139,8 +147,10 @@ class Lanes:
             return
         if table == self.maker.people.name:
             served.made.people.notice(rest)
+            served.made.reconciler.person_changed(EmployeeId(rest))
         elif table == self.maker.contacts.name:
             served.made.contacts.notice(rest)
+            served.made.reconciler.contact_changed(ContactKey(rest))
         elif table == self.maker.companies.name:
             served.made.operations.notice()
 
@@ -156,6 +166,8 @@ class Lanes:
         waits = [f"{api}: {reason}" for api, reason in reasons if reason is not None]
         if served.upkeep is not None and served.upkeep.reason is not None:
             waits.append(f"webhook: {served.upkeep.reason}")
+        if served.made is not None and served.made.reconciler.reason is not None:
+            waits.append(f"reconcile: {served.made.reconciler.reason}")
         return Serving(True, "; ".join(waits) or served.record.mode, saved_at, _forecast(served))
 
     @property
@@ -188,6 +200,7 @@ class Lanes:
         made.operations.open()
         if made.upkeep is not None:
             made.upkeep.open()
+        made.reconciler.open()
 
     def _registration(self, connection: ConnectionId, before: _Served | None) -> WebhookRegistration | None:
         """before: as it was served a moment ago, whose last word the view may not have yet."""

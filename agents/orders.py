@@ -6,6 +6,7 @@ from datetime import datetime
 
 from agents.operations import Done, Handler
 from agents.own_secrets import OwnSecrets
+from agents.reconciling import RECONCILE, Reconciler
 from agents.removal import remove
 from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
@@ -18,7 +19,12 @@ from stream.zoho.client import ZohoBooks
 
 
 def handlers(
-    record: Connection, hr: BambooHr, books: ZohoBooks, own: OwnSecrets, upkeep: Upkeep | None
+    record: Connection,
+    hr: BambooHr,
+    books: ZohoBooks,
+    own: OwnSecrets,
+    upkeep: Upkeep | None,
+    reconciler: Reconciler,
 ) -> dict[str, Handler]:
     """Command -> what carries it out, with the clients of the connection."""
 
@@ -46,4 +52,10 @@ def handlers(
     async def take_away(asked: Asked) -> Done:
         return await remove(record, books, own, upkeep, force=asked.arguments.get("force") == "yes")
 
-    return {"test": test, RESEAL: reseal, "rotate webhook": rotate_webhook, "remove": take_away}
+    return {
+        "test": test,
+        RESEAL: reseal,
+        "rotate webhook": rotate_webhook,
+        "remove": take_away,
+        RECONCILE: reconciler.carry_out,
+    }

@@ -30,6 +30,12 @@ API_CALLS = Counter(
 API_SECONDS = Histogram(
     "rosterbook_api_call_seconds", "How long calls to the vendors took", ["api", "operation"], registry=REGISTRY
 )
+CHANGES_MISSED = Counter(
+    "rosterbook_changes_missed",
+    "Changes that made the change feed have somebody read again, by reason",
+    ["connection", "why"],
+    registry=REGISTRY,
+)
 OUTCOMES_TOTAL = Counter(
     "rosterbook_outcomes", "Sync outcomes, by connection and action", ["connection", "action"], registry=REGISTRY
 )

@@ -1,0 +1,261 @@
+"""Reconciles a connection with BambooHR: on its schedule, and when an operator asks, the change feed is polled, and
+whoever was missed is followed until they are read and their contacts are right. Each run leaves its record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import JsonValue
+
+from agents.operations import Done
+from agents.rounds import Rounds
+from stream.bamboohr.poll import Changes, Poll, Polled
+from stream.clock import Clock
+from stream.core.repair import OPEN, Repair, Standing, standing
+from stream.core.rows import Asked, Company, ContactState, Person
+from stream.core.schedule import next_run
+from stream.errors import RecordRefused, Retriable
+from stream.records import (
+    CommandOutcome,
+    Connection,
+    ContactKey,
+    EmployeeId,
+    LogPosition,
+    RepairOutcome,
+)
+from stream.telemetry import CHANGES_MISSED, log
+
+logger = log("reconcile")
+
+RECONCILE = "reconcile"
+FOLLOWED_S = 600.0
+"""Seconds after which a run ends, whoever is still to be read."""
+SAY_EVERY_S = 10.0
+SHOWN = 2000
+"""Missed changes that the answer to an operator names; the records on the log name all."""
+
+
+@dataclass(frozen=True)
+class CompanyRows:
+    """The rows of the connection, as they are now."""
+
+    company: Callable[[], Company | None]
+    person: Callable[[EmployeeId], Person | None]
+    contact: Callable[[ContactKey], ContactState | None]
+
+
+@dataclass
+class _Followed:
+    """Those whom a run missed: who is still to be read or repaired, and how each stands."""
+
+    pending: dict[EmployeeId, Repair]
+    stand: Counter[Standing] = field(default_factory=Counter)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def look(self, employee: EmployeeId, rows: CompanyRows, *, last: bool = False) -> None:
+        """last: it is not followed any longer, however it stands."""
+        if (repair := self.pending.get(employee)) is None:
+            return
+        found = standing(repair, rows.person(employee), rows.contact)
+        if last or found not in OPEN:
+            del self.pending[employee]
+            self.stand[found] += 1
+        if not self.pending:
+            self.over.set()
+
+
+class Reconciler:
+    """Of one connection, for as long as this worker owns it."""
+
+    def __init__(
+        self,
+        record: Connection,
+        api: Changes,
+        rows: CompanyRows,
+        *,
+        append: Callable[[Any], Awaitable[LogPosition]],
+        clock: Clock,
+        crashed: Callable[[BaseException], None],
+    ) -> None:
+        """crashed: told of an error that is no answer to anything: a bug, or the log being away."""
+        self._record = record
+        self._rows = rows
+        self._append = append
+        self._clock = clock
+        self._last = record.connected_at or record.saved_at
+        self._poll = Poll(
+            record.connection,
+            api,
+            connected_at=self._last,
+            company=rows.company,
+            person_of=rows.person,
+            append=append,
+            folded=self._folded,
+            clock=clock,
+        )
+        self._rounds = Rounds(f"reconcile {record.connection}", self._round, self._say, crashed)
+        self._asked = False
+        self._busy = False
+        self._done: Done | None = None
+        self._followed = _Followed({})
+        self._awaited: tuple[EmployeeId, int, asyncio.Event] | None = None
+
+    def open(self) -> None:
+        if self._record.mode != "paused":
+            self._rounds.open(self._wait())
+
+    async def close(self) -> None:
+        """Cut off what is under way: the next owner polls from where the log says."""
+        await self._rounds.close()
+
+    @property
+    def reason(self) -> str | None:
+        """Why changes that no notice told of may not be found, None when nothing is known to be wrong."""
+        return self._rounds.trouble
+
+    def person_changed(self, employee: EmployeeId) -> None:
+        """The person's row was written."""
+        if self._awaited is not None and self._awaited[0] == employee:
+            self._look_at_awaited()
+        self._followed.look(employee, self._rows)
+
+    def contact_changed(self, key: ContactKey) -> None:
+        """The contact's row was written."""
+        if self._followed.pending and (contact := self._rows.contact(key)) is not None:
+            self._followed.look(contact.employee, self._rows)
+
+    async def carry_out(self, asked: Asked) -> Done:
+        """Have a run now, or join the one that is under way; returns at its end, and says on the way how it goes.
+
+        Raises Retriable with the reason when there was none.
+        """
+        if self._record.mode == "paused":
+            raise RecordRefused(f"The connection is paused: `rosterbook connection resume {self._record.connection}`.")
+        if not self._busy:
+            self._asked = True
+            self._rounds.wake()
+        ended = asyncio.create_task(self._rounds.ended())
+        try:
+            while not (await asyncio.wait({ended}, timeout=SAY_EVERY_S))[0]:
+                await self._append(self._progress(asked))
+        finally:
+            ended.cancel()
+        if self._rounds.trouble is not None:
+            raise Retriable(self._rounds.trouble)
+        assert self._done is not None
+        return self._done
+
+    def _progress(self, asked: Asked) -> CommandOutcome:
+        left = len(self._followed.pending)
+        return CommandOutcome(
+            connection=self._record.connection,
+            command=RECONCILE,
+            cause=asked.cause,
+            state="progress",
+            says=f"Still to be read or put right: {left}." if left else "BambooHR is being asked.",
+            at=self._clock.now(),
+        )
+
+    def _wait(self) -> float:
+        """Seconds until the next run by the schedule."""
+        now, company = self._clock.now(), self._rows.company()
+        last = self._last if company is None or company.polled is None else max(self._last, company.polled.at)
+        due = next_run(self._record.reconcile, last, now)
+        return math.inf if due is None else (due - now).total_seconds()
+
+    async def _round(self) -> float:
+        if self._asked or self._wait() <= 0:
+            self._busy = True
+            try:
+                await self._run()
+            finally:
+                self._busy = False
+        return self._wait()
+
+    async def _run(self) -> None:
+        asked, self._asked = self._asked, False
+        polled = await self._poll.run("operator" if asked else "schedule")
+        self._last = polled.began_at
+        for change in polled.missed:
+            CHANGES_MISSED.labels(self._record.connection, change.why).inc()
+        repaired = await self._follow(polled)
+        await self._append(repaired)
+        logger.info(
+            "reconcile.done",
+            connection=self._record.connection,
+            looked_at=polled.looked_at,
+            missed=len(polled.missed),
+            differed=repaired.differed,
+            repaired=repaired.repaired,
+            unread=repaired.unread,
+        )
+        self._done = _told(polled, repaired)
+
+    async def _follow(self, polled: Polled) -> RepairOutcome:
+        """Wait until all are read, and the contacts of those who differed are right, but not for ever."""
+        followed = self._followed = _Followed(dict(polled.repairs))
+        for employee in polled.repairs:
+            followed.look(employee, self._rows)
+        if followed.pending:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FOLLOWED_S):
+                    await followed.over.wait()
+        for employee in list(followed.pending):
+            followed.look(employee, self._rows, last=True)
+        stand = followed.stand
+        differed = stand["repaired"] + stand["held"] + stand["to repair"]
+        return RepairOutcome(
+            connection=self._record.connection,
+            began_at=polled.began_at,
+            read=stand["same"] + differed,
+            differed=differed,
+            repaired=stand["repaired"],
+            unread=stand["unreadable"] + stand["to read"],
+            at=self._clock.now(),
+        )
+
+    async def _folded(self, employee: EmployeeId, offset: int) -> None:
+        event = asyncio.Event()
+        self._awaited = (employee, offset, event)
+        self._look_at_awaited()
+        await event.wait()
+        self._awaited = None
+
+    def _look_at_awaited(self) -> None:
+        assert self._awaited is not None
+        employee, offset, event = self._awaited
+        if (person := self._rows.person(employee)) is not None and person.debt.wanted >= offset:
+            event.set()
+
+    def _say(self, **context: str | float) -> None:
+        logger.warning("reconcile.failed", connection=self._record.connection, **context)
+
+
+def _told(polled: Polled, repaired: RepairOutcome) -> Done:
+    waiting = repaired.differed - repaired.repaired
+    says = (
+        f"Changed since {polled.since:%Y-%m-%d %H:%M:%S} UTC: {polled.looked_at}; missed and read again: "
+        f"{len(polled.missed)}, differed: {repaired.differed}, put right: {repaired.repaired}, waiting: {waiting}, not "
+        f"read yet: {repaired.unread}."
+    )
+    return Done(says, _result(polled, repaired))
+
+
+def _result(polled: Polled, repaired: RepairOutcome) -> dict[str, JsonValue]:
+    return {
+        "since": polled.since.isoformat(),
+        "through": polled.through.isoformat(),
+        "looked_at": polled.looked_at,
+        "read_again": len(polled.missed),
+        "differed": repaired.differed,
+        "repaired": repaired.repaired,
+        "unread": repaired.unread,
+        "missed": [change.model_dump(mode="json") for change in polled.missed[:SHOWN]],
+    }

@@ -1,0 +1,40 @@
+"""What becomes of somebody who had been missed: read again, found to differ or not, and their contact put right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from stream.core.rows import ContactState, Person
+from stream.records import ContactKey, DesiredContact
+
+Standing = Literal["to read", "to repair", "unreadable", "same", "repaired", "held"]
+"""to read: not read yet. to repair: read, and the contact that they should have is another one now; it is not so yet.
+held: the contact waits for a person, or for the end of a preview.
+"""
+OPEN = ("to read", "to repair")
+
+
+@dataclass(frozen=True)
+class Repair:
+    """wanted: the hr-events offset up to which they must be read. shown: what their contact was to show before."""
+
+    wanted: int
+    shown: DesiredContact | None
+
+
+def standing(
+    repair: Repair, person: Person | None, contact_of: Callable[[ContactKey], ContactState | None]
+) -> Standing:
+    """How it stands by the rows as they are now."""
+    if person is None or person.debt.settled < repair.wanted:
+        return "unreadable" if person is not None and person.debt.parked >= repair.wanted else "to read"
+    if person.shown == repair.shown:
+        return "same"
+    if person.contact_key is None:
+        return "repaired"  # their contact has passed on to somebody else, in the same fold
+    contact = contact_of(person.contact_key)
+    if contact is None or contact.debt.wanted < person.snapshot or contact.debt.unseen:
+        return "to repair"
+    return "repaired" if contact.debt.settled >= contact.debt.wanted else "held"

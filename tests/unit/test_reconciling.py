@@ -1,0 +1,361 @@
+"""When BambooHR is asked who has changed, who is read again for it, and what each run leaves on the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, cast
+
+import pytest
+
+from agents.reconciling import FOLLOWED_S, CompanyRows, Reconciler
+from stream.bamboohr import poll
+from stream.core import folds
+from stream.core.changes import OVERLAP, Changed, Feed
+from stream.core.rows import Asked, Company, ContactState, Person
+from stream.errors import CredentialsRefused, LogUnavailable, RecordRefused, RosterbookError, Unavailable
+from stream.records import (
+    BambooHrSettings,
+    CommandOutcome,
+    Connection,
+    ContactKey,
+    EmployeeId,
+    HrEvent,
+    LogPosition,
+    PollOutcome,
+    QuietHours,
+    Reconciling,
+    RepairOutcome,
+    Sealed,
+    ZohoSettings,
+)
+from tests.fake_clock import START
+from tests.small_world import ACME, EMPLOYEES, HR_EVENTS, OUTCOMES, at
+from tests.unit.test_folds import upsert
+from tests.virtual_time import VirtualTime, run
+
+SECRET = Sealed(key="1", box="x")
+ASKED = Asked(cause=at("rosterbook.commands", 4))
+QUARTER = timedelta(minutes=15)
+
+
+def minutes(count: float) -> datetime:
+    return START + timedelta(minutes=count)
+
+
+class Owner:
+    """The log, the rows and BambooHR's feed of one connection. Whoever is to be read is read at once, unless `busy`.
+
+    differing: whose contact is another one after the reading; their contacts are right at once, unless `zoho_waits`.
+    """
+
+    def __init__(self, loop: VirtualTime, plan: Reconciling, mode: Any = "live") -> None:
+        self.loop = loop
+        self.company: Company | None = None
+        self.people: dict[EmployeeId, Person] = {}
+        self.contacts: dict[ContactKey, ContactState] = {}
+        self.log: list[Any] = []
+        self.since: list[datetime] = []
+        self.feed: list[Changed] = []
+        self.trouble: list[RosterbookError] = []
+        self.crashes: list[BaseException] = []
+        self.differing: set[EmployeeId] = set()
+        self.busy = self.zoho_waits = self.away = False
+        self.slow = 0.0
+        record = Connection(
+            connection=ACME,
+            mode=mode,
+            bamboohr=BambooHrSettings(subdomain="acme", api_key=SECRET),
+            zoho=ZohoSettings(
+                region="eu", organization_id="1", client_id=SECRET, client_secret=SECRET, refresh_token=SECRET
+            ),
+            reconcile=plan,
+            connected_at=START,
+            saved_at=START,
+        )
+        rows = CompanyRows(lambda: self.company, self.people.get, self.contacts.get)
+        self.reconciler = Reconciler(record, self, rows, append=self.append, clock=loop, crashed=self.crashes.append)
+
+    async def changed(self, since: datetime) -> Feed:
+        self.since.append(since)
+        await asyncio.sleep(self.slow)
+        if self.trouble:
+            raise self.trouble.pop(0)
+        return Feed(tuple(change for change in self.feed if change.at is None or change.at > since), self.loop.now())
+
+    async def append(self, record: Any) -> LogPosition:
+        if self.away:
+            raise LogUnavailable("Kafka is away.")
+        self.log.append(record)
+        offset = len(self.log) - 1
+        match record:
+            case HrEvent():
+                position = at(HR_EVENTS, offset)
+                asyncio.get_running_loop().call_later(0.1, self.fold, record, position)
+                return position
+            case PollOutcome():
+                self.company = folds.poll(self.company or Company(), record, at(OUTCOMES, offset))
+        return at(OUTCOMES, offset)
+
+    def fold(self, event: HrEvent, position: LogPosition) -> None:
+        for employee in event.employees:
+            self.people[employee] = folds.hear(self.people.get(employee) or Person(), event, position)
+            self.reconciler.person_changed(employee)
+            if not self.busy:
+                asyncio.get_running_loop().call_later(1.0, self.read, employee)
+
+    def read(self, employee: EmployeeId) -> None:
+        person = self.people[employee]
+        update: dict[str, Any] = {"debt": person.debt.settle(person.debt.wanted), "read_at": self.loop.now()}
+        key = ContactKey(f"contact {employee}")
+        if employee in self.differing:
+            wish = upsert(len(self.log), title=f"At {len(self.log)}")
+            contact = folds.wish(None, wish, at(EMPLOYEES, len(self.log)))
+            self.contacts[key] = contact.model_copy(update={"employee": employee})
+            update |= {"shown": wish.desired, "contact_key": key, "snapshot": wish.cause.offset}
+        self.people[employee] = person.model_copy(update=update)
+        self.reconciler.person_changed(employee)
+        if employee in self.differing and not self.zoho_waits:
+            self.pay(key)
+
+    def pay(self, key: ContactKey) -> None:
+        contact = self.contacts[key]
+        debt = contact.debt.settle(contact.debt.wanted)
+        self.contacts[key] = contact.model_copy(update={"debt": debt})
+        self.reconciler.contact_changed(key)
+
+    def change(self, *employees: int, minute: float) -> None:
+        self.feed += [Changed(EmployeeId(str(one)), "Updated", minutes(minute)) for one in employees]
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [record for record in self.log if isinstance(record, kind)]
+
+    @property
+    def read_again(self) -> list[str]:
+        return [employee for event in self.of(HrEvent) for employee in event.employees]
+
+
+EVERY_QUARTER = Reconciling()
+
+
+def lived(live: Callable[[Owner], Awaitable[Any]], *, plan: Reconciling = EVERY_QUARTER, mode: str = "live") -> Owner:
+    loop = VirtualTime()
+
+    async def main() -> Owner:
+        owner = Owner(loop, plan, mode)
+        owner.reconciler.open()
+        await live(owner)
+        await owner.reconciler.close()
+        return owner
+
+    return run(main(), loop)
+
+
+async def an_hour(_: Owner) -> None:
+    await asyncio.sleep(3601)
+
+
+def test_the_feed_is_asked_every_quarter_of_an_hour_from_the_connection_on_with_an_overlap() -> None:
+    owner = lived(an_hour)
+    assert owner.since == [START - OVERLAP] * 4
+    assert [record.began_at - START for record in owner.of(PollOutcome)] == pytest.approx(
+        [QUARTER * number for number in (1, 2, 3, 4)], abs=timedelta(seconds=1)
+    )
+    assert owner.crashes == []
+
+
+def test_whoever_was_missed_is_read_again_once_and_the_feed_is_asked_from_there_on() -> None:
+    async def live(owner: Owner) -> None:
+        owner.change(7, 8, minute=3)
+        owner.differing = {EmployeeId("8")}
+        await an_hour(owner)
+
+    owner = lived(live)
+    assert owner.read_again == ["7", "8"]
+    (event,) = owner.of(HrEvent)
+    assert (event.kind, event.types, event.occurred_at, event.insists) == ("poll", ("Updated",), minutes(3), False)
+    assert owner.since[:2] == [START - OVERLAP, minutes(3) - OVERLAP]
+    first, second, *_ = owner.of(PollOutcome)
+    assert [(one.employee, one.why) for one in first.missed] == [("7", "not told"), ("8", "not told")]
+    assert (second.looked_at, second.missed) == (2, ())
+    repair, *_ = owner.of(RepairOutcome)
+    assert (repair.read, repair.differed, repair.repaired, repair.unread) == (2, 1, 1, 0)
+    assert repair.began_at == first.began_at
+
+
+def test_how_far_the_feed_was_read_is_said_only_after_the_events_are_on_the_log() -> None:
+    async def live(owner: Owner) -> None:
+        owner.change(*range(1, 2 * poll.AN_EVENT), minute=3)
+        await asyncio.sleep(910)
+
+    owner = lived(live)
+    kinds = [type(record) for record in owner.log]
+    assert kinds == [HrEvent, HrEvent, PollOutcome, RepairOutcome]
+
+
+def test_the_parts_of_a_long_run_say_only_at_its_end_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poll, "A_RECORD", 2)
+
+    async def live(owner: Owner) -> None:
+        owner.change(1, 2, 3, minute=3)
+        await asyncio.sleep(901)
+
+    first, last = lived(live).of(PollOutcome)
+    assert (first.through, last.through) == (START, minutes(3))
+    assert [len(part.missed) for part in (first, last)] == [2, 1]
+
+
+def test_what_a_notice_told_of_is_not_read_again() -> None:
+    async def live(owner: Owner) -> None:
+        owner.change(7, minute=3)
+        owner.people[EmployeeId("7")] = Person(heard_of=minutes(3), read_at=minutes(3.1))
+        await an_hour(owner)
+
+    assert lived(live).read_again == []
+
+
+def test_a_run_is_made_up_once_after_the_worker_was_away_and_quiet_hours_are_kept() -> None:
+    quiet = Reconciling(every=3600, quiet=(QuietHours(begin=10 * 60, end=12 * 60),))  # START is at 9:00 UTC
+
+    async def live(owner: Owner) -> None:
+        await owner.reconciler.close()
+        await asyncio.sleep(4 * 3600)
+        again = Owner(owner.loop, quiet)
+        again.reconciler.open()
+        await asyncio.sleep(10)
+        owner.log = again.log
+        await again.reconciler.close()
+
+    assert [record.began_at for record in lived(live, plan=quiet).of(PollOutcome)] == [
+        pytest.approx(minutes(240), abs=timedelta(seconds=1))
+    ]
+    kept = lived(lambda owner: asyncio.sleep(4 * 3600 + 10), plan=quiet)
+    began = [round((record.began_at - START).total_seconds() / 60) for record in kept.of(PollOutcome)]
+    assert began == [180, 240]
+
+
+def test_a_new_owner_goes_on_where_the_log_says() -> None:
+    async def live(owner: Owner) -> None:
+        owner.change(7, minute=3)
+        await asyncio.sleep(20 * 60)
+        await owner.reconciler.close()
+        again = Owner(owner.loop, EVERY_QUARTER)
+        again.company, again.people = owner.company, owner.people
+        again.reconciler.open()
+        await asyncio.sleep(5 * 60)
+        assert again.since == []
+        await asyncio.sleep(6 * 60)
+        assert again.since == [minutes(3) - OVERLAP]
+        await again.reconciler.close()
+
+    lived(live)
+
+
+def test_what_fails_is_tried_again_and_is_the_reason_until_it_works_and_moves_nothing() -> None:
+    reasons = []
+
+    async def live(owner: Owner) -> None:
+        owner.change(7, minute=3)
+        owner.trouble = [Unavailable("down"), CredentialsRefused("no access")]
+        for wait in (902, 8, 300):
+            await asyncio.sleep(wait)
+            reasons.append(owner.reconciler.reason)
+
+    owner = lived(live)
+    assert reasons == ["down", "no access", None]
+    assert owner.since == [START - OVERLAP] * 3
+    assert owner.read_again == ["7"]
+
+
+def test_the_log_away_ends_the_worker() -> None:
+    async def live(owner: Owner) -> None:
+        owner.away = True
+        await asyncio.sleep(901)
+
+    assert [type(error) for error in lived(live).crashes] == [LogUnavailable]
+
+
+def test_an_operator_has_a_run_at_once_and_is_told_what_came_of_it() -> None:
+    async def live(owner: Owner) -> None:
+        owner.change(7, minute=-3)
+        owner.differing = {EmployeeId("7")}
+        done = await owner.reconciler.carry_out(ASKED)
+        assert owner.loop.time() < 10
+        assert "missed and read again: 1, differed: 1, put right: 1, waiting: 0" in done.says
+        assert cast(Any, done.result["missed"])[0]["employee"] == "7"
+        assert (done.result["looked_at"], done.result["repaired"]) == (1, 1)
+        assert [record.by for record in owner.of(PollOutcome)] == ["operator"]
+        await asyncio.sleep(900)
+        assert len(owner.since) == 2  # the schedule counts from there on
+
+    lived(live)
+
+
+def test_an_operator_joins_the_run_that_is_under_way() -> None:
+    async def live(owner: Owner) -> None:
+        owner.slow = 5.0
+        await asyncio.sleep(901)
+        one, other = await asyncio.gather(owner.reconciler.carry_out(ASKED), owner.reconciler.carry_out(ASKED))
+        assert one is other
+        assert len(owner.since) == 1
+
+    lived(live)
+
+
+def test_a_run_without_a_schedule_is_had_by_asking() -> None:
+    async def live(owner: Owner) -> None:
+        await an_hour(owner)
+        assert owner.since == []
+        await owner.reconciler.carry_out(ASKED)
+
+    assert len(lived(live, plan=Reconciling(every=None)).since) == 1
+
+
+def test_the_operator_hears_of_what_is_still_to_be_done_and_the_run_ends_in_any_case() -> None:
+    async def live(owner: Owner) -> None:
+        owner.change(7, 8, minute=-3)
+        owner.differing, owner.zoho_waits = {EmployeeId("7")}, True
+        loop = asyncio.get_running_loop()
+        loop.call_later(15, lambda: setattr(owner, "busy", True))
+        owner.people[EmployeeId("8")] = Person()
+        await owner.reconciler.carry_out(ASKED)
+        assert owner.loop.time() == pytest.approx(FOLLOWED_S, abs=5)
+
+    owner = lived(live)
+    told = owner.of(CommandOutcome)
+    assert {one.state for one in told} == {"progress"}
+    assert told[0].says == "Still to be read or put right: 1."
+    assert all(later.at - one.at < timedelta(seconds=60) for one, later in pairwise(told))
+    (repair,) = owner.of(RepairOutcome)
+    assert (repair.read, repair.differed, repair.repaired, repair.unread) == (2, 1, 0, 0)
+
+
+def test_who_cannot_be_read_in_time_is_counted() -> None:
+    async def live(owner: Owner) -> None:
+        owner.change(7, minute=-3)
+        owner.busy = True
+        done = await owner.reconciler.carry_out(ASKED)
+        assert done.says.endswith("not read yet: 1.")
+
+    (repair,) = lived(live).of(RepairOutcome)
+    assert (repair.read, repair.unread) == (0, 1)
+
+
+def test_a_failed_run_is_the_operators_answer() -> None:
+    async def live(owner: Owner) -> None:
+        owner.trouble = [CredentialsRefused("BambooHR does not tell who has changed.")]
+        with pytest.raises(RosterbookError, match="does not tell who has changed"):
+            await owner.reconciler.carry_out(ASKED)
+
+    lived(live)
+
+
+def test_while_a_connection_is_paused_nobody_is_asked() -> None:
+    async def live(owner: Owner) -> None:
+        await an_hour(owner)
+        with pytest.raises(RecordRefused, match="rosterbook connection resume acme"):
+            await owner.reconciler.carry_out(ASKED)
+
+    assert lived(live, mode="paused").since == []
