@@ -25,6 +25,7 @@ GROUPS = (
     "demo",
     "up",
     "connection",
+    "reconcile",
     "dead_letters",
     "kafka",
     "gateway",

@@ -276,6 +276,16 @@ async def known_connection(connection: str) -> Connection:
     return found
 
 
+async def only_connection() -> str:
+    """The id of the one connection. Raises UsageError unless there is exactly one."""
+    names = sorted(await known_connections())
+    if not names:
+        raise UsageError("There are no connections yet: add one with `rosterbook connection add FILE`.")
+    if len(names) > 1:
+        raise UsageError(f"There are several connections ({', '.join(names[:5])}): name the one that is meant.")
+    return names[0]
+
+
 @asynccontextmanager
 async def _connections(bootstrap: str) -> AsyncIterator[CompactedView]:
     """The view of the connections, read to its end."""

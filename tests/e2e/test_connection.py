@@ -11,6 +11,7 @@ from agents.demo.vendors import CONNECTION
 from stream.clock import SystemClock
 from stream.connection_file import load_connection, seal
 from stream.kafka.event_log import EventLog
+from stream.sandbox.bamboohr import Disorder
 from stream.sandbox.zoho.tokens import OAuthRefused
 from stream.vault.vault import Vault, new_keyset
 from tests.e2e.waiting import until
@@ -120,6 +121,29 @@ async def test_preview_says_what_would_be_done_and_going_live_does_it(world: Wor
     await world.synced()
     assert len(world.organization.contacts) == contacts + 3
     assert world.vendors.zoho.calls.writes == writes + 4, "each debt is paid once"
+
+
+async def test_changes_of_which_no_webhook_came_are_found_by_reconciling(world: World) -> None:
+    world.vendors.bamboohr.misbehave(Disorder(lost=1.0))
+    try:
+        leaver, *newcomers = world.hire(3)
+        await until("nothing is on its way", lambda: not world.vendors.bamboohr.unsent)
+        assert not world.compare().equal
+        ended = await world.rosterbook("reconcile", "--json")
+        told = orjson.loads(ended.out)
+        assert (ended.code, told["connection"], told["state"]) == (0, CONNECTION, "done")
+        missed = {one["employee"]: one["why"] for one in told["missed"]}
+        assert {employee: missed[employee] for employee in (leaver, *newcomers)} == dict.fromkeys(
+            (leaver, *newcomers), "not told"
+        )
+        assert told["repaired"] >= 3
+        assert world.compare().equal, "it returns when the work is done"
+
+        world.company.delete(leaver)
+        assert (await world.rosterbook("reconcile", CONNECTION, "--no-wait")).code == 0
+        await world.synced()
+    finally:
+        world.vendors.bamboohr.misbehave(Disorder())
 
 
 async def test_worker_without_the_vault_key_of_a_connection_says_so_and_goes_on(
