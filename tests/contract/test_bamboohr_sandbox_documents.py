@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from stream.sandbox.bamboohr.payloads import Parcel
 from tests.contract.bamboohr_caller import serving
 from tests.contract.bamboohr_shapes import Referee, load_document, vendor_document
 
 pytestmark = pytest.mark.vendor_documents
 
 WEBHOOK = {"name": "books", "url": "https://hooks.example/1", "format": "json", "monitorFields": ["firstName", "7"]}
+
+LOGGED = Parcel("1", "employee.updated", ("2",), b"", "application/json")
 
 
 @pytest.fixture
@@ -48,6 +53,12 @@ async def test_every_answer_has_the_shape_that_the_vendor_documents(referee: Ref
         only = {key: value for key, value in (WEBHOOK | events).items() if value is not None}
         await caller.call("PUT", f"/webhooks/{webhook}", json=only)
         await caller.get(f"/webhooks/{webhook}")
+        caller.sandbox._delivery.logbook.begun(
+            LOGGED, sandbox.registrations.all()[0].configuration, sandbox.clock.now()
+        )
+        assert len((await caller.get(f"/webhooks/{webhook}/log")).body) == 1
+        sandbox.throttle.limit = replace(sandbox.throttle.limit, logs_per_window=1)
+        assert "error" in (await caller.get(f"/webhooks/{webhook}/log")).body
         await caller.get("/webhooks")
         await caller.get("/webhooks/monitor_fields")
         await caller.get("/webhooks/post-fields")
@@ -59,7 +70,7 @@ async def test_every_answer_has_the_shape_that_the_vendor_documents(referee: Ref
         await caller.call("DELETE", f"/webhooks/{webhook}")
     assert referee.answers == []
     assert referee.requests == []
-    assert len(referee.checked) == 23
+    assert len(referee.checked) == 24
 
 
 async def test_restricted_values_are_null_as_documented(referee: Referee) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from stream.sandbox.bamboohr import BambooHrQuirks, Company, Disorder, User
+from stream.sandbox.bamboohr.logbook import UNREACHED
 from stream.sandbox.bamboohr.payloads import sign
 from tests.contract.bamboohr_caller import (
     BambooCaller,
@@ -286,3 +287,53 @@ async def test_disorder_on_demand() -> None:
         assert [employee for _, employee, _ in told(receiver)] == ["2", "1"]
         log = (await caller.get("//_sandbox/deliveries")).body
         assert log["attempts"][0]["error"] == "lost"
+
+
+STAMP = "%Y-%m-%d %H:%M:%S"
+
+
+async def test_the_log_shows_a_line_for_each_delivery_with_its_last_attempt() -> None:
+    company = Company.seeded("acme", employees=3)
+    served = serving(company=company, quirks=local(), time_scale=100_000)
+    async with served as caller, receiving(503, 503, 200, 404) as receiver:
+        hook = await register(caller, receiver.url)
+        log = f"/webhooks/{hook['id']}/log"
+        assert (await caller.get(log)).body == []
+        for employee in ("1", "2"):
+            company.change(employee, {"firstName": f"Ada {employee}"})
+            await until(lambda: caller.sandbox.idle, "the delivery and its repetitions")
+        second, first = (await caller.get(log)).body
+        assert (first["webhookId"], first["url"], first["format"]) == (hook["id"], receiver.url, "json")
+        assert (first["employeeIds"], first["statusCode"]) == (["1"], "200")
+        assert datetime.strptime(first["lastSuccess"], STAMP)  # noqa: DTZ007 - BambooHR names no zone
+        assert first["lastAttempted"] == first["lastSuccess"]
+        assert (second["employeeIds"], second["statusCode"], second["lastSuccess"]) == (["2"], "404", UNREACHED)
+        other = caller.sandbox.accounts.new_key(User("other"))
+        assert (await caller.get(log, key=other)).status == 403
+        assert (await caller.get("/webhooks/77/log")).status == 404
+
+
+async def test_the_log_holds_two_hundred_lines_of_fourteen_days_and_answers_only_so_often() -> None:
+    clock = HandClock()
+    company = Company.seeded("acme", employees=3, clock=clock)
+    async with serving(company=company, quirks=local(), clock=clock) as caller, receiving() as receiver:
+        log = f"/webhooks/{(await register(caller, receiver.url))['id']}/log"
+        for number in range(205):
+            company.change("1" if number < 5 else "2", {"firstName": f"Ada {number}"})
+        await until(lambda: caller.sandbox.idle, "all deliveries")
+        assert len((await caller.get(log)).body) == 200
+        limit = caller.sandbox.throttle.limit.logs_per_window
+        answers = [await caller.get(log) for _ in range(limit)]
+        assert [type(answer.body) for answer in answers] == [list] * (limit - 1) + [dict]
+        assert (answers[-1].status, answers[-1].body["error"]["code"]) == (200, 429)
+        clock.advance(minutes=15 * 24 * 60)
+        assert (await caller.get(log)).body == []
+
+
+async def test_a_receiver_that_cannot_be_reached_has_words_in_place_of_a_time() -> None:
+    async with serving(quirks=local()) as caller:
+        hook = await register(caller, "http://127.0.0.1:1/")
+        caller.sandbox.company.change("1", {"firstName": "Ada"})
+        await until(lambda: bool(caller.sandbox.deliveries), "the attempt")
+        (line,) = (await caller.get(f"/webhooks/{hook['id']}/log")).body
+        assert (line["lastAttempted"], line["lastSuccess"]) == (UNREACHED, UNREACHED)

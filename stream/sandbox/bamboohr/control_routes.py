@@ -4,7 +4,7 @@
 |---|---|
 | `POST`, `GET`, `DELETE faults` | plant, show, forget faults (`stream/sandbox/faults.py`) by whole paths |
 | `GET`, `DELETE calls` | counts by method, route and status, and seconds in handlers; start again |
-| `POST rate_limit` | any of `per_window, window_s, bad_keys, lock_s`; ends a lock |
+| `POST rate_limit` | any of `per_window, window_s, logs_per_window, bad_keys, lock_s`; ends a lock |
 | `GET deliveries` | attempts at webhooks, and how many deliveries have not been tried yet |
 | `POST disorder` | any of `lost, duplicated, overtaken, delay_s, seed`; what is left out goes right |
 | `POST changes` | `employee_id, fields, effective`: a change that takes effect on a later day |

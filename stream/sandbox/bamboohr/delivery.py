@@ -19,6 +19,7 @@ import aiohttp
 
 from stream.clock import Clock
 from stream.sandbox.bamboohr.company import Company
+from stream.sandbox.bamboohr.logbook import Line, Logbook
 from stream.sandbox.bamboohr.notices import Notice
 from stream.sandbox.bamboohr.payloads import Parcel, parcels, sign
 from stream.sandbox.bamboohr.quirks import BambooHrQuirks
@@ -72,6 +73,7 @@ class Deliveries:
         in_flight: int = 8,
     ) -> None:
         self.attempts: deque[Attempt] = deque(maxlen=KEPT_ATTEMPTS)
+        self.logbook = Logbook()
         self.time_scale = time_scale
         self._company = company
         self._registrations = registrations
@@ -150,26 +152,30 @@ class Deliveries:
 
     async def _deliver(self, parcel: Parcel) -> None:
         signed = self._signature(parcel)
-        if await self._attempt(parcel, 1, signed):
-            self._spawn(self._try_again(parcel, signed))
+        webhook = self._registrations.current(parcel.webhook_id)
+        if webhook is not None:
+            line = self.logbook.begun(parcel, webhook.configuration, self._clock.now())
+            if await self._attempt(line, 1, signed):
+                self._spawn(self._try_again(line, signed))
         while self._overtaking:
             self._overtaking.pop().set()
 
-    async def _try_again(self, parcel: Parcel, signed: dict[str, str]) -> None:
+    async def _try_again(self, line: Line, signed: dict[str, str]) -> None:
         self._retrying += 1
         try:
             for number, minutes in enumerate(self._quirks.retry_minutes, start=2):
                 jitter = 1 + self._random.uniform(-self._quirks.retry_jitter, self._quirks.retry_jitter)
                 await asyncio.sleep(minutes * 60 * jitter / self.time_scale)
                 if self._quirks.signed_on_retry == "again":
-                    signed = self._signature(parcel)
-                if not await self._attempt(parcel, number, signed):
+                    signed = self._signature(line.parcel)
+                if not await self._attempt(line, number, signed):
                     return
         finally:
             self._retrying -= 1
 
-    async def _attempt(self, parcel: Parcel, number: int, signed: dict[str, str]) -> bool:
+    async def _attempt(self, line: Line, number: int, signed: dict[str, str]) -> bool:
         """Make one request; whether it is to be made again."""
+        parcel = line.parcel
         webhook = self._registrations.current(parcel.webhook_id)
         if webhook is None or not webhook.creator.active or self._session is None:
             return False
@@ -186,6 +192,9 @@ class Deliveries:
                     status = answer.status
             except (TimeoutError, aiohttp.ClientError, OSError) as trouble:
                 error = type(trouble).__name__
+        line.attempted, line.status = self._clock.now(), status
+        if status is not None and 200 <= status < 300:
+            line.succeeded = line.attempted
         self._record(parcel, number, status, error)
         return status is None or status >= 500
 

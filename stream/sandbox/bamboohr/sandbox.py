@@ -104,8 +104,9 @@ class BambooHrSandbox:
         api = f"{prefix}/api/v1"
         app = web.Application(middlewares=[*self._middlewares, around(self._desk, self.faults, self.calls)])
         app.add_routes(oauth_routes.routes(self._desk, prefix))
-        for part in (employee_routes, list_routes, webhook_routes):
+        for part in (employee_routes, list_routes):
             app.add_routes(part.routes(self._desk, api))
+        app.add_routes(webhook_routes.routes(self._desk, api, self._delivery.logbook))
         app.add_routes(control_routes.routes(self._desk, self.faults, self.calls, self._delivery))
         return app
 

@@ -20,6 +20,8 @@ class RateLimit:
     per_window: int = 300
     """Calls in any window; the next is refused."""
     window_s: float = 60.0
+    logs_per_window: int = 20
+    """Questions for the log of a webhook; the next is told to come again inside a 200."""
     bad_keys: int = 10
     """So many unknown keys within `lock_s` lock the API for everybody."""
     lock_s: float = 60.0
@@ -33,6 +35,7 @@ class Throttle:
         self._quirks = quirks
         self.clock = clock
         self._calls: deque[float] = deque()
+        self._logs: deque[float] = deque()
         self._bad_keys: deque[float] = deque()
         self._locked_until = -math.inf
 
@@ -49,6 +52,16 @@ class Throttle:
                 self._quirks.throttle_status, "Rate limit exceeded", headers={"Retry-After": self.retry_after(wait)}
             )
         self._calls.append(now)
+
+    def admit_log(self) -> bool:
+        """Count one question for a webhook's log; whether it is within its own limit."""
+        now = self.clock.monotonic()
+        while self._logs and self._logs[0] <= now - self.limit.window_s:
+            self._logs.popleft()
+        within = len(self._logs) < self.limit.logs_per_window
+        if within:
+            self._logs.append(now)
+        return within
 
     def bad_key(self) -> None:
         now = self.clock.monotonic()

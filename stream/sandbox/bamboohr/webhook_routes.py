@@ -1,4 +1,4 @@
-"""`/webhooks`: always JSON, but for the answer to a deletion."""
+"""`/webhooks`: always JSON, but for the answer to a deletion. Too many questions for a log are told so inside a 200."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aiohttp import web
 from stream.sandbox.bamboohr.accounts import Caller
 from stream.sandbox.bamboohr.desk import Desk, calling
 from stream.sandbox.bamboohr.fields import FIELDS
+from stream.sandbox.bamboohr.logbook import Logbook
 from stream.sandbox.bamboohr.refusals import refused_webhook
 
 _PAGES = [{"id": 1, "name": "Personal"}, {"id": 2, "name": "Job"}, {"id": 3, "name": "Custom"}]
@@ -17,7 +18,7 @@ _TABLES = [{"id": 1, "name": "Job Information"}, {"id": 2, "name": "Employment S
 _TABLE_IDS = {"jobInfo": 1, "employmentStatus": 2}
 
 
-def routes(desk: Desk, prefix: str) -> list[web.RouteDef]:
+def routes(desk: Desk, prefix: str, logbook: Logbook) -> list[web.RouteDef]:
     webhooks = desk.registrations
 
     async def list_own(request: web.Request) -> web.Response:
@@ -39,6 +40,14 @@ def routes(desk: Desk, prefix: str) -> list[web.RouteDef]:
     async def delete(request: web.Request) -> web.Response:
         webhooks.delete(_writer(request), request.match_info["id"])
         return web.Response(text="Web hook has been deleted.")
+
+    async def log(request: web.Request) -> web.Response:
+        caller = calling(request, "webhooks")
+        webhook = webhooks.get(caller, request.match_info["id"])
+        if not desk.throttle.admit_log():
+            error = {"code": 429, "message": "Over rate limit, please try again in 60 seconds"}
+            return web.json_response({"error": error})
+        return web.json_response(logbook.shown(webhook.id, desk.throttle.clock.now()))
 
     async def monitor_fields(request: web.Request) -> web.Response:
         caller = calling(request, "webhooks")
@@ -67,6 +76,7 @@ def routes(desk: Desk, prefix: str) -> list[web.RouteDef]:
         web.get(f"{prefix}/webhooks/monitor_fields", monitor_fields),
         web.get(f"{prefix}/webhooks/post-fields", post_fields),
         web.get(f"{prefix}/webhooks/{{id}}", get),
+        web.get(f"{prefix}/webhooks/{{id}}/log", log),
         web.put(f"{prefix}/webhooks/{{id}}", replace),
         web.delete(f"{prefix}/webhooks/{{id}}", delete),
     ]
