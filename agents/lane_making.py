@@ -7,13 +7,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
 import aiohttp
 
+from agents.completeness import Completeness
 from agents.credentials import Credentials
 from agents.operations import Operations
 from agents.orders import handlers
@@ -23,21 +25,26 @@ from agents.reconciling import CompanyRows, Reconciler
 from agents.tables import Rows
 from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
+from stream.bamboohr.delivery_log import ReadDeliveryLog
 from stream.bamboohr.hosts import base_url
 from stream.bamboohr.keep_webhook import KeepWebhook
 from stream.bamboohr.lane import ReadPeople
 from stream.bamboohr.webhooks import DELIVERIES, WebhooksApi
 from stream.clock import Clock
-from stream.codec import fingerprint
+from stream.codec import decode, fingerprint
+from stream.core.completeness import Heard
 from stream.core.day import Day
+from stream.core.registration import living
 from stream.core.rows import Company, ContactState, Person
+from stream.errors import RecordRefused
 from stream.fence import Fence
 from stream.kafka.event_log import EventLog
+from stream.kafka.scan import LogScan
 from stream.kafka.view import CompactedView
 from stream.lane import Lane
 from stream.pace import Pace
 from stream.quota import Quota, QuotaLedger
-from stream.records import CallsCounted, Connection, ConnectionId, LogPosition, WebhookRegistration
+from stream.records import CallsCounted, Connection, ConnectionId, HrEvent, LogPosition, WebhookRegistration
 from stream.settings import Settings
 from stream.topics import HR_EVENTS
 from stream.vault.places import keys_of, resealed
@@ -114,10 +121,11 @@ class LaneMaker:
         people, bamboohr = self._people(record, number)
         contacts, zoho = self._contacts(record, number)
         upkeep = self._upkeep(record, bamboohr, kept)
-        reconciler = self._reconciler(record, bamboohr, number)
+        reconciler = self._reconciler(record, bamboohr, number, upkeep)
+        completeness = Completeness(reconciler, partial(self._heard, record.connection), self.clock)
         operations = Operations(
             record.connection,
-            handlers(record, bamboohr, zoho, self._own, upkeep, reconciler),
+            handlers(record, bamboohr, zoho, self._own, upkeep, reconciler, completeness),
             company=lambda: self._company(record.connection, number),
             append=self.log.append,
             crashed=self.crashed,
@@ -128,14 +136,32 @@ class LaneMaker:
     def _company(self, connection: ConnectionId, number: int) -> Company | None:
         return self.companies.get(number, f"{connection}/company")
 
-    def _reconciler(self, record: Connection, client: BambooHr, number: int) -> Reconciler:
+    def _reconciler(self, record: Connection, client: BambooHr, number: int, upkeep: Upkeep | None) -> Reconciler:
         connection = record.connection
+
+        def registered() -> list[str]:
+            return [] if upkeep is None else [webhook.id for webhook in living(upkeep.kept)]
+
+        deliveries = ReadDeliveryLog(WebhooksApi(client), registered, f"{DELIVERIES}/{connection}")
         rows = CompanyRows(
             company=lambda: self._company(connection, number),
             person=lambda employee: self.people.get(number, f"{connection}/{employee}"),
             contact=lambda key: self.contacts.get(number, f"{connection}/{key}"),
         )
-        return Reconciler(record, client, rows, append=self.log.append, clock=self.clock, crashed=self.crashed)
+        return Reconciler(
+            record, client, deliveries, rows, append=self.log.append, clock=self.clock, crashed=self.crashed
+        )
+
+    async def _heard(self, connection: ConnectionId, since: datetime) -> list[Heard]:
+        """The connection's events that were appended since then."""
+        number, heard = self.log.partition_of(connection), []
+        async for entry in LogScan(self.log.address).since(HR_EVENTS, number, since):
+            if entry.key == connection.encode():
+                with suppress(RecordRefused):  # set aside by the agents, and told of there
+                    event = decode(HR_EVENTS, entry.value)
+                    assert isinstance(event, HrEvent)
+                    heard.append(Heard.of(event))
+        return heard
 
     def _upkeep(self, record: Connection, client: BambooHr, kept: WebhookRegistration | None) -> Upkeep | None:
         """Of the webhook; None where a person keeps it and there never was one of ours."""

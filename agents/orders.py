@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from agents.completeness import REPORT, Completeness
 from agents.operations import Done, Handler
 from agents.own_secrets import OwnSecrets
 from agents.reconciling import RECONCILE, Reconciler
@@ -25,6 +26,7 @@ def handlers(
     own: OwnSecrets,
     upkeep: Upkeep | None,
     reconciler: Reconciler,
+    completeness: Completeness,
 ) -> dict[str, Handler]:
     """Command -> what carries it out, with the clients of the connection."""
 
@@ -58,4 +60,5 @@ def handlers(
         "rotate webhook": rotate_webhook,
         "remove": take_away,
         RECONCILE: reconciler.carry_out,
+        REPORT: completeness.carry_out,
     }

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
 
 from agents.operations import Done
 from agents.rounds import Rounds
-from stream.bamboohr.poll import Changes, Poll, Polled
+from stream.bamboohr.poll import Changes, Deliveries, Poll, Polled
 from stream.clock import Clock
 from stream.core.repair import OPEN, Repair, Standing, standing
 from stream.core.rows import Asked, Company, ContactState, Person
@@ -78,6 +79,7 @@ class Reconciler:
         self,
         record: Connection,
         api: Changes,
+        deliveries: Deliveries,
         rows: CompanyRows,
         *,
         append: Callable[[Any], Awaitable[LogPosition]],
@@ -93,6 +95,7 @@ class Reconciler:
         self._poll = Poll(
             record.connection,
             api,
+            deliveries,
             connected_at=self._last,
             company=rows.company,
             person_of=rows.person,
@@ -103,7 +106,8 @@ class Reconciler:
         self._rounds = Rounds(f"reconcile {record.connection}", self._round, self._say, crashed)
         self._asked = False
         self._busy = False
-        self._done: Done | None = None
+        self._back_to: datetime | None = None
+        self._done: tuple[Polled, RepairOutcome] | None = None
         self._followed = _Followed({})
         self._awaited: tuple[EmployeeId, int, asyncio.Event] | None = None
 
@@ -136,27 +140,44 @@ class Reconciler:
 
         Raises Retriable with the reason when there was none.
         """
+        polled, repaired = await self._run_now(asked, RECONCILE, None)
+        return Done(_told(polled, repaired), _result(polled, repaired))
+
+    async def look_back(self, since: datetime, asked: Asked, command: str) -> Polled:
+        """Have a run that looks at all changes since then, after the one that is under way. Raises as `carry_out`."""
+        while self._busy:
+            await self._ended(asked, command)
+        polled, _ = await self._run_now(asked, command, since)
+        return polled
+
+    async def _run_now(self, asked: Asked, command: str, since: datetime | None) -> tuple[Polled, RepairOutcome]:
         if self._record.mode == "paused":
             raise RecordRefused(f"The connection is paused: `rosterbook connection resume {self._record.connection}`.")
         if not self._busy:
             self._asked = True
+            if since is not None:
+                self._back_to = min(since, self._back_to or since)
             self._rounds.wake()
-        ended = asyncio.create_task(self._rounds.ended())
-        try:
-            while not (await asyncio.wait({ended}, timeout=SAY_EVERY_S))[0]:
-                await self._append(self._progress(asked))
-        finally:
-            ended.cancel()
+        await self._ended(asked, command)
         if self._rounds.trouble is not None:
             raise Retriable(self._rounds.trouble)
         assert self._done is not None
         return self._done
 
-    def _progress(self, asked: Asked) -> CommandOutcome:
+    async def _ended(self, asked: Asked, command: str) -> None:
+        """Wait for the end of a run, and say meanwhile how it goes."""
+        ended = asyncio.create_task(self._rounds.ended())
+        try:
+            while not (await asyncio.wait({ended}, timeout=SAY_EVERY_S))[0]:
+                await self._append(self._progress(asked, command))
+        finally:
+            ended.cancel()
+
+    def _progress(self, asked: Asked, command: str) -> CommandOutcome:
         left = len(self._followed.pending)
         return CommandOutcome(
             connection=self._record.connection,
-            command=RECONCILE,
+            command=command,
             cause=asked.cause,
             state="progress",
             says=f"Still to be read or put right: {left}." if left else "BambooHR is being asked.",
@@ -181,7 +202,8 @@ class Reconciler:
 
     async def _run(self) -> None:
         asked, self._asked = self._asked, False
-        polled = await self._poll.run("operator" if asked else "schedule")
+        back_to, self._back_to = self._back_to, None
+        polled = await self._poll.run("operator" if asked else "schedule", back_to)
         self._last = polled.began_at
         for change in polled.missed:
             CHANGES_MISSED.labels(self._record.connection, change.why).inc()
@@ -190,13 +212,13 @@ class Reconciler:
         logger.info(
             "reconcile.done",
             connection=self._record.connection,
-            looked_at=polled.looked_at,
+            looked_at=len(polled.feed.changes),
             missed=len(polled.missed),
             differed=repaired.differed,
             repaired=repaired.repaired,
             unread=repaired.unread,
         )
-        self._done = _told(polled, repaired)
+        self._done = polled, repaired
 
     async def _follow(self, polled: Polled) -> RepairOutcome:
         """Wait until all are read, and the contacts of those who differed are right, but not for ever."""
@@ -238,21 +260,20 @@ class Reconciler:
         logger.warning("reconcile.failed", connection=self._record.connection, **context)
 
 
-def _told(polled: Polled, repaired: RepairOutcome) -> Done:
+def _told(polled: Polled, repaired: RepairOutcome) -> str:
     waiting = repaired.differed - repaired.repaired
-    says = (
-        f"Changed since {polled.since:%Y-%m-%d %H:%M:%S} UTC: {polled.looked_at}; missed and read again: "
+    return (
+        f"Changed since {polled.since:%Y-%m-%d %H:%M:%S} UTC: {len(polled.feed.changes)}; missed and read again: "
         f"{len(polled.missed)}, differed: {repaired.differed}, put right: {repaired.repaired}, waiting: {waiting}, not "
         f"read yet: {repaired.unread}."
     )
-    return Done(says, _result(polled, repaired))
 
 
 def _result(polled: Polled, repaired: RepairOutcome) -> dict[str, JsonValue]:
     return {
         "since": polled.since.isoformat(),
         "through": polled.through.isoformat(),
-        "looked_at": polled.looked_at,
+        "looked_at": len(polled.feed.changes),
         "read_again": len(polled.missed),
         "differed": repaired.differed,
         "repaired": repaired.repaired,

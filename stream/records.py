@@ -224,16 +224,37 @@ the reading was made while the second of the change was not over yet, so that it
 """
 
 
+DeliveryFate = Literal["not sent", "failed", "accepted", "before the log", "unknown"]
+"""Of the notice of a change, by BambooHR's log. failed: it was tried, and not answered with a 2xx. accepted: it was.
+before the log: that holds only 200 deliveries, all of them later. unknown: the log was not read.
+"""
+
+
 class MissedChange(Model):
     """A change that BambooHR's change feed names and that made us read the employee again.
 
     action: Inserted, Updated or Deleted. changed_at: by BambooHR's clock; None where the feed gave no time.
+    delivery: what became of its notice.
     """
 
     employee: EmployeeId
     action: str
     changed_at: AwareDatetime | None
     why: MissedWhy
+    delivery: DeliveryFate = "unknown"
+
+
+class LogReading(Model):
+    """How the log of the webhook's deliveries was read. at: by BambooHR's clock.
+
+    whole: it reaches back to the reading before this one, so that nothing in between has left it. problem: why it could
+    not be read, None when it was.
+    """
+
+    at: AwareDatetime
+    lines: int = 0
+    whole: bool = False
+    problem: str | None = None
 
 
 class PollOutcome(Record):
@@ -252,6 +273,7 @@ class PollOutcome(Record):
     through: AwareDatetime
     looked_at: int
     missed: tuple[MissedChange, ...] = ()
+    log: LogReading | None = None
     at: AwareDatetime
 
 

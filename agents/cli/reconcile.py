@@ -5,18 +5,29 @@ connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
 from cyclopts import Parameter
 
 from agents.cli.console import print_error, print_json, print_table, say
+from stream.errors import UsageError
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-COLUMNS = ("employee", "action", "changed at", "why it was read again")
+    from stream.records import CommandOutcome
+
+MISSED = {"employee": "employee", "action": "action", "changed_at": "changed at", "why": "why it was read again"}
+MISSING = {
+    "employee": "employee",
+    "action": "action",
+    "changed_at": "changed at",
+    "delivery": "its webhook",
+    "fetched_at": "read again at",
+}
+"""Field -> title of its column."""
 
 
 def register(app: cyclopts.App) -> None:
@@ -28,6 +39,8 @@ async def reconcile(
     connection: str | None = None,
     /,
     *,
+    report: Annotated[bool, Parameter(negative=())] = False,
+    hours: Annotated[int, Parameter(validator=cyclopts.validators.Number(gte=1, lte=336))] = 24,
     wait: Annotated[bool, Parameter(negative="--no-wait", show_default=False)] = True,
     json: bool = False,
 ) -> int:
@@ -39,6 +52,10 @@ async def reconcile(
     ----------
     connection
         Its id; may be left out when there is only one.
+    report
+        Look further back, and tell which changes were told by webhooks in time, late, twice, or not at all.
+    hours
+        How far a report looks back, up to 14 days.
     wait
         Return once they are read and their contacts are right, or at once.
     json
@@ -47,6 +64,8 @@ async def reconcile(
     from agents.cli.asked import carried_out, only_asked
     from agents.cli.connection import only_connection
 
+    if report and not wait:
+        raise UsageError("A report is waited for: leave out --no-wait.")
     connection = connection or await only_connection()
     if not wait:
         await only_asked(connection, "reconcile", {})
@@ -55,24 +74,28 @@ async def reconcile(
         else:
             say(f"The worker is asked to reconcile connection {connection}.")
         return 0
+    command, arguments = ("reconcile report", {"hours": str(hours)}) if report else ("reconcile", {})
     try:
-        answer = await carried_out(connection, "reconcile", {})
+        answer = await carried_out(connection, command, arguments)
     except asyncio.CancelledError:
         print_error(f"The worker goes on; `rosterbook reconcile {connection}` waits for it again.")
         raise
-    failed = answer.state == "failed"
     if json:
         print_json({"connection": connection, "state": answer.state, "says": answer.says, **answer.result})
-    elif failed:
-        print_error(answer.says)
     else:
-        if missed := _rows(answer.result.get("missed")):
-            print_table(
-                COLUMNS, [[one[name] or "" for name in ("employee", "action", "changed_at", "why")] for one in missed]
-            )
-        say(answer.says)
-    return int(failed)
+        _show(answer, report=report)
+    return int(answer.state == "failed")
 
 
-def _rows(found: JsonValue) -> list[Mapping[str, JsonValue]]:
+def _show(answer: CommandOutcome, *, report: bool) -> None:
+    if answer.state == "failed":
+        print_error(answer.says)
+        return
+    columns, rows = (MISSING, "missing_changes") if report else (MISSED, "missed")
+    if found := _rows(answer.result.get(rows)):
+        print_table(list(columns.values()), [[one.get(name) or "" for name in columns] for one in found])
+    say(answer.says)
+
+
+def _rows(found: JsonValue) -> Sequence[Mapping[str, JsonValue]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

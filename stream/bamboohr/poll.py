@@ -11,14 +11,31 @@ from typing import Literal, Protocol
 
 from stream.clock import Clock
 from stream.core.changes import OVERLAP, Feed, in_batches, missed, reached
+from stream.core.completeness import DeliveryLog, fate
 from stream.core.repair import Repair
 from stream.core.rows import Company, Person
-from stream.records import ConnectionId, DesiredContact, EmployeeId, HrEvent, LogPosition, MissedChange, PollOutcome
+from stream.errors import ConnectionTrouble, LogUnavailable, RecordRefused, Retriable
+from stream.records import (
+    ConnectionId,
+    DesiredContact,
+    EmployeeId,
+    HrEvent,
+    LogPosition,
+    LogReading,
+    MissedChange,
+    PollOutcome,
+)
 
 AN_EVENT = 100
 """Employees of an event: more would keep the records of other connections waiting while it is folded."""
 A_RECORD = 1000
 """Missed changes in a record of the run, so that it stays far below what a topic takes."""
+
+
+class Deliveries(Protocol):
+    """What is asked of `stream/bamboohr/delivery_log.py`."""
+
+    async def read(self) -> DeliveryLog: ...
 
 
 class Changes(Protocol):
@@ -29,12 +46,14 @@ class Changes(Protocol):
 
 @dataclass(frozen=True)
 class Polled:
-    """What a run found. repairs: what is owed to each of those who were missed."""
+    """What a run found. repairs: what is owed to each of those who were missed. log: None where it was not read."""
 
     began_at: datetime
     since: datetime
     through: datetime
-    looked_at: int
+    feed: Feed
+    log: DeliveryLog | None
+    reading: LogReading
     missed: tuple[MissedChange, ...]
     repairs: dict[EmployeeId, Repair]
 
@@ -46,6 +65,7 @@ class Poll:
         self,
         connection: ConnectionId,
         api: Changes,
+        deliveries: Deliveries,
         *,
         connected_at: datetime,
         company: Callable[[], Company | None],
@@ -57,6 +77,7 @@ class Poll:
         """folded: returns once the person's row was folded up to that offset of hr-events."""
         self._connection = connection
         self._api = api
+        self._deliveries = deliveries
         self._connected_at = connected_at
         self._company = company
         self._person_of = person_of
@@ -64,12 +85,18 @@ class Poll:
         self._folded = folded
         self._clock = clock
 
-    async def run(self, by: Literal["schedule", "operator"]) -> Polled:
-        """Raises what the API raises, LogUnavailable, and LaneClosed when the connection is given away."""
+    async def run(self, by: Literal["schedule", "operator"], back_to: datetime | None = None) -> Polled:
+        """back_to: look at changes since then too. Raises what the API raises, LogUnavailable, and LaneClosed when the
+        connection is given away.
+        """
         began_at, cursor = self._clock.now(), self._cursor()
-        since = cursor - OVERLAP
+        since = cursor - OVERLAP if back_to is None else min(back_to, cursor - OVERLAP)
         feed = await self._api.changed(since)
-        found = missed(feed, self._person_of)
+        log, reading = await self._log(feed.told_at)
+        found = [
+            change.model_copy(update={"delivery": fate(change.employee, change.changed_at, log)})
+            for change in missed(feed, self._person_of)
+        ]
         through = reached(cursor, feed)
         shown = {change.employee: self._shown(change.employee) for change in found}
         repairs: dict[EmployeeId, Repair] = {}
@@ -89,15 +116,28 @@ class Poll:
                     through=through if number == len(parts) else cursor,
                     looked_at=len(feed.changes),
                     missed=tuple(part),
+                    log=reading,
                     at=self._clock.now(),
                 )
             )
-        return Polled(began_at, since, through, len(feed.changes), tuple(found), repairs)
+        return Polled(began_at, since, through, feed, log, reading, tuple(found), repairs)
 
     def _cursor(self) -> datetime:
         """The first run ever begins where the connection does, by our clock; the overlap covers the difference."""
         company = self._company()
         return self._connected_at if company is None or company.polled is None else company.polled.through
+
+    async def _log(self, now: datetime) -> tuple[DeliveryLog | None, LogReading]:
+        """now: by BambooHR's clock. That it cannot be read is said, and keeps nobody from being read again."""
+        company = self._company()
+        before = None if company is None or company.polled is None else company.polled.log_read_at
+        try:
+            log = await self._deliveries.read()
+        except LogUnavailable:
+            raise
+        except (Retriable, RecordRefused, ConnectionTrouble) as error:
+            return None, LogReading(at=now, problem=error.message)
+        return log, LogReading(at=now, lines=len(log.lines), whole=log.reaches(before or self._connected_at))
 
     def _shown(self, employee: EmployeeId) -> DesiredContact | None:
         person = self._person_of(employee)

@@ -1,5 +1,5 @@
-"""BambooHR's webhooks of our user: list, read, create, change, delete. What an answer says is taken only in the form
-that it must have; a creation without a key in its answer counts as one whose answer was lost.
+"""BambooHR's webhooks of our user: list, read, create, change, delete, and the log of each. What an answer says is
+taken only in the form that it must have; a creation without a key in its answer counts as one whose answer was lost.
 """
 
 from __future__ import annotations
@@ -9,13 +9,17 @@ from typing import Any, Protocol
 
 import orjson
 
+from stream.bamboohr.signature import instant
+from stream.core.completeness import Delivery, DeliveryLog
 from stream.core.webhook import Listed
-from stream.errors import CredentialsRefused, NotFound, RecordRefused
+from stream.errors import CredentialsRefused, NotFound, RateLimited, RecordRefused
 from stream.http import Answer, Method, Request, unanswered
-from stream.records import WebhookConfiguration
+from stream.records import EmployeeId, WebhookConfiguration
 from stream.telemetry import Masked
 
 PATH = "webhooks"
+LOG_LINES = 200
+LOG_WAIT_S = 60.0
 DELIVERIES = "/webhooks/bamboohr"
 """Where the gateway takes deliveries: a POST to the address of a connection, one step below."""
 
@@ -78,6 +82,21 @@ class WebhooksApi:
             fields=tuple(sorted(names.get(field, field) for field in _texts(found.get("monitorFields")))),
         )
 
+    async def log(self, webhook: str) -> DeliveryLog:
+        """Its deliveries of the last 14 days, 200 at most. Raises NotFound, OthersWebhook.
+
+        That the log was asked for too often is told inside a 200 (BambooHR API, webhook logs).
+        """
+        request = self._request("webhooks.log", "GET", f"/{webhook}/log")
+        answer = await self._answer(request, one_of_ours=True)
+        lines = _items(answer.array())
+        if lines is not None:
+            return DeliveryLog(tuple(map(_delivery, lines)), full=len(lines) >= LOG_LINES)
+        error = (answer.object() or {}).get("error")
+        if isinstance(error, dict) and error.get("code") == 429:
+            raise RateLimited("BambooHR shows the log of a webhook only so often.", retry_after=LOG_WAIT_S, status=429)
+        raise unanswered(request, status=answer.status)
+
     async def create(self, asked: WebhookConfiguration) -> tuple[str, str, Masked]:
         """Id, time of creation as BambooHR writes it, and the private key. Raises RecordRefused."""
         request = self._request("webhooks.create", "POST", body=_body(asked))
@@ -138,6 +157,17 @@ def _body(asked: WebhookConfiguration) -> bytes:
             "events": asked.events,
             "monitorFields": asked.fields,
         }
+    )
+
+
+def _delivery(line: Mapping[str, Any]) -> Delivery:
+    """Words stand in place of a time where there is none."""
+    employees, attempted, succeeded = (line.get(name) for name in ("employeeIds", "lastAttempted", "lastSuccess"))
+    return Delivery(
+        tuple(EmployeeId(one) for one in _texts(employees)),
+        instant(_text(attempted)),
+        instant(_text(succeeded)),
+        accepted=str(line.get("statusCode")).startswith("2"),
     )
 
 

@@ -137,5 +137,10 @@ def answer(company: Company, outcome: CommandOutcome, position: LogPosition) -> 
 def poll(company: Company, outcome: PollOutcome, position: LogPosition) -> Company:
     """The change feed was read so far; of two owners that overlap, the one that came further counts."""
     before = company.polled or Polled(through=outcome.through, at=outcome.began_at)
-    polled = Polled(through=max(before.through, outcome.through), at=max(before.at, outcome.began_at))
+    read = [] if outcome.log is None or outcome.log.problem is not None else [outcome.log.at]
+    polled = Polled(
+        through=max(before.through, outcome.through),
+        at=max(before.at, outcome.began_at),
+        log_read_at=max([*read, *filter(None, [before.log_read_at])], default=None),
+    )
     return company.model_copy(update={"polled": polled, "folded": company.folded_with(position)})

@@ -135,10 +135,14 @@ class Asked(Model):
 
 
 class Polled(Model):
-    """How far BambooHR's change feed was read. through: by BambooHR's clock. at: when the last run began, by ours."""
+    """How far BambooHR's change feed was read. through: by BambooHR's clock. at: when the last run began, by ours.
+
+    log_read_at: when the log of the webhook's deliveries was read last, by BambooHR's clock.
+    """
 
     through: AwareDatetime
     at: AwareDatetime
+    log_read_at: AwareDatetime | None = None
 
 
 class Company(Row):

@@ -100,6 +100,11 @@ class EventLog:
         await producer.stop()
 
     @property
+    def address(self) -> str:
+        """The bootstrap servers to which it is connected."""
+        return self._address
+
+    @property
     def moved(self) -> bool:
         """Whether Kafka is known to be elsewhere than where we connected: stop and start again."""
         try:

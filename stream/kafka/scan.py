@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -71,6 +72,22 @@ class LogScan:
                 bounds[tp] = min(first, position.offset), max(end, position.offset + 1)
         async for entry in self._read(places, bounds):
             if entry.position in wanted:
+                yield entry
+
+    async def since(self, topic: Topic, partition: int, at: datetime) -> AsyncIterator[Entry]:
+        """What the partition holds at the beginning of the read, from the first record on that was written at `at` or
+        later, by its writer's clock.
+        """
+        found = await self._described([topic.name])
+        topic_id, _ = found[topic.name]
+        place = TopicPartition(topic.name, partition)
+        async with ungrouped(self._bootstrap) as consumer:
+            consumer.assign([place])
+            moment = int(at.timestamp() * 1000)
+            first = (await self._in_time(consumer.offsets_for_times({place: moment})))[place]
+            end = (await self._in_time(consumer.end_offsets([place])))[place]
+        if first is not None:
+            async for entry in self._read({place: topic_id}, {place: (first.offset, end)}):
                 yield entry
 
     async def follow(self, topics: Iterable[str], partition: int) -> AsyncGenerator[Entry | None, None]:

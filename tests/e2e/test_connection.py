@@ -139,6 +139,14 @@ async def test_changes_of_which_no_webhook_came_are_found_by_reconciling(world: 
         assert told["repaired"] >= 3
         assert world.compare().equal, "it returns when the work is done"
 
+        ended = await world.rosterbook("reconcile", "--report", "--json")
+        told = orjson.loads(ended.out)
+        missing = {one["employee"]: one for one in told["missing_changes"]}
+        assert missing.keys() >= {leaver, *newcomers}
+        assert all(missing[one]["delivery"] == "not sent" and missing[one]["fetched_at"] for one in newcomers)
+        assert told["delivered"] >= 2, "those of the tests before"
+        assert (told["unheard"], told["log"]["whole"], told["log"]["problem"]) == (0, True, None)
+
         world.company.delete(leaver)
         assert (await world.rosterbook("reconcile", CONNECTION, "--no-wait")).code == 0
         await world.synced()

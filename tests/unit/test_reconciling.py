@@ -10,10 +10,12 @@ from typing import Any, cast
 
 import pytest
 
+from agents.completeness import Completeness
 from agents.reconciling import FOLLOWED_S, CompanyRows, Reconciler
 from stream.bamboohr import poll
 from stream.core import folds
 from stream.core.changes import OVERLAP, Changed, Feed
+from stream.core.completeness import Delivery, DeliveryLog, Heard
 from stream.core.rows import Asked, Company, ContactState, Person
 from stream.errors import CredentialsRefused, LogUnavailable, RecordRefused, RosterbookError, Unavailable
 from stream.records import (
@@ -64,6 +66,8 @@ class Owner:
         self.differing: set[EmployeeId] = set()
         self.busy = self.zoho_waits = self.away = False
         self.slow = 0.0
+        self.deliveries = DeliveryLog(())
+        self.log_trouble: RosterbookError | None = None
         record = Connection(
             connection=ACME,
             mode=mode,
@@ -76,7 +80,9 @@ class Owner:
             saved_at=START,
         )
         rows = CompanyRows(lambda: self.company, self.people.get, self.contacts.get)
-        self.reconciler = Reconciler(record, self, rows, append=self.append, clock=loop, crashed=self.crashes.append)
+        self.reconciler = Reconciler(
+            record, self, self, rows, append=self.append, clock=loop, crashed=self.crashes.append
+        )
 
     async def changed(self, since: datetime) -> Feed:
         self.since.append(since)
@@ -84,6 +90,11 @@ class Owner:
         if self.trouble:
             raise self.trouble.pop(0)
         return Feed(tuple(change for change in self.feed if change.at is None or change.at > since), self.loop.now())
+
+    async def read(self) -> DeliveryLog:
+        if self.log_trouble is not None:
+            raise self.log_trouble
+        return self.deliveries
 
     async def append(self, record: Any) -> LogPosition:
         if self.away:
@@ -104,9 +115,9 @@ class Owner:
             self.people[employee] = folds.hear(self.people.get(employee) or Person(), event, position)
             self.reconciler.person_changed(employee)
             if not self.busy:
-                asyncio.get_running_loop().call_later(1.0, self.read, employee)
+                asyncio.get_running_loop().call_later(1.0, self.is_read, employee)
 
-    def read(self, employee: EmployeeId) -> None:
+    def is_read(self, employee: EmployeeId) -> None:
         person = self.people[employee]
         update: dict[str, Any] = {"debt": person.debt.settle(person.debt.wanted), "read_at": self.loop.now()}
         key = ContactKey(f"contact {employee}")
@@ -298,7 +309,7 @@ def test_an_operator_joins_the_run_that_is_under_way() -> None:
         owner.slow = 5.0
         await asyncio.sleep(901)
         one, other = await asyncio.gather(owner.reconciler.carry_out(ASKED), owner.reconciler.carry_out(ASKED))
-        assert one is other
+        assert one == other
         assert len(owner.since) == 1
 
     lived(live)
@@ -359,3 +370,107 @@ def test_while_a_connection_is_paused_nobody_is_asked() -> None:
             await owner.reconciler.carry_out(ASKED)
 
     assert lived(live, mode="paused").since == []
+
+
+def delivery(*employees: int, minute: float, accepted: bool) -> Delivery:
+    moment = minutes(minute)
+    return Delivery(tuple(EmployeeId(str(one)) for one in employees), moment, moment if accepted else None, accepted)
+
+
+def test_a_run_says_what_became_of_the_notices_by_bamboohrs_own_log() -> None:
+    async def live(owner: Owner) -> None:
+        owner.change(7, 8, 9, minute=3)
+        owner.deliveries = DeliveryLog((delivery(7, minute=4, accepted=False), delivery(8, minute=3, accepted=True)))
+        await an_hour(owner)
+
+    owner = lived(live)
+    first, second, *_ = owner.of(PollOutcome)
+    assert {one.employee: one.delivery for one in first.missed} == {"7": "failed", "8": "accepted", "9": "not sent"}
+    assert (first.log.lines, first.log.whole, first.log.problem) == (2, True, None)
+    assert second.log.whole
+
+
+def test_a_run_says_that_the_log_does_not_reach_back_to_the_last_reading() -> None:
+    async def live(owner: Owner) -> None:
+        await asyncio.sleep(901)
+        owner.change(7, minute=16)
+        owner.deliveries = DeliveryLog((delivery(8, minute=20, accepted=True),), full=True)
+        await asyncio.sleep(900)
+        await asyncio.sleep(900)
+
+    owner = lived(live)
+    assert [record.log.whole for record in owner.of(PollOutcome)] == [True, False, True]
+    assert [one.delivery for record in owner.of(PollOutcome) for one in record.missed] == ["before the log"]
+
+
+def test_a_log_that_cannot_be_read_keeps_nobody_from_being_read_again() -> None:
+    async def live(owner: Owner) -> None:
+        owner.change(7, minute=3)
+        owner.log_trouble = CredentialsRefused("no webhooks for this key")
+        await an_hour(owner)
+
+    owner = lived(live)
+    assert owner.read_again == ["7"]
+    first, *_ = owner.of(PollOutcome)
+    assert (first.log.problem, first.missed[0].delivery) == ("no webhooks for this key", "unknown")
+    assert owner.company is not None
+    assert owner.company.polled is not None
+    assert owner.company.polled.log_read_at is None
+    assert owner.reconciler.reason is None
+
+
+def report(hours: str = "24") -> Asked:
+    return Asked(cause=at("rosterbook.commands", 4), arguments={"hours": hours})
+
+
+def test_a_report_looks_back_and_names_what_was_missing_and_has_it_read() -> None:
+    async def live(owner: Owner) -> None:
+        owner.change(7, 8, minute=-60)
+        owner.change(9, minute=-50)
+        heard = [Heard((EmployeeId("7"),), "webhook", minutes(-60), minutes(-59), "d") for _ in range(2)]
+        heard.append(Heard((EmployeeId("9"),), "webhook", minutes(-50), minutes(-30), "e"))
+        owner.people[EmployeeId("9")] = Person(heard_of=minutes(-50), read_at=minutes(-30))
+        asked_from = []
+
+        async def heard_since(moment: datetime) -> list[Heard]:
+            asked_from.append(moment)
+            return [*heard, *(Heard.of(event) for event in owner.of(HrEvent))]
+
+        done = await Completeness(owner.reconciler, heard_since, owner.loop).carry_out(report())
+        result = cast(Any, done.result)
+        assert owner.since == [pytest.approx(START - timedelta(hours=24), abs=timedelta(seconds=1))]
+        assert asked_from == [owner.since[0] - OVERLAP]
+        assert (result["looked_at"], result["delivered"], result["late"], result["missing"]) == (3, 1, 1, 1)
+        assert (result["duplicates"], result["fetched"]) == (1, 1)
+        (missing,) = result["missing_changes"]
+        assert (missing["employee"], missing["delivery"]) == ("8", "not sent")
+        assert result["late_changes"][0]["came_after_s"] == 20 * 60
+        assert "missing: 1; came twice: 1." in done.says
+        assert "8" in owner.read_again
+        assert "9" not in owner.read_again
+
+    lived(live)
+
+
+def test_a_report_comes_after_a_run_that_is_under_way() -> None:
+    async def live(owner: Owner) -> None:
+        async def nothing(_: datetime) -> list[Heard]:
+            return []
+
+        owner.slow = 5.0
+        owner.log_trouble = CredentialsRefused("The key sees no webhooks.")
+        await asyncio.sleep(901)
+        done = await Completeness(owner.reconciler, nothing, owner.loop).carry_out(report("1"))
+        assert len(owner.since) == 2
+        assert done.says.endswith("The log of its deliveries was not read: The key sees no webhooks.")
+
+    lived(live)
+
+
+@pytest.mark.parametrize("hours", ["", "0", "337", "-1", "a day", "٣"])
+def test_a_report_that_looks_too_far_back_is_refused(hours: str) -> None:
+    async def live(owner: Owner) -> None:
+        with pytest.raises(RecordRefused, match="1 to 336 hours"):
+            await Completeness(owner.reconciler, cast(Any, None), owner.loop).carry_out(report(hours))
+
+    lived(live)

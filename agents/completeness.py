@@ -1,0 +1,110 @@
+"""The report whether every change reached us: the change feed is polled from further back, which fetches what is
+missing, and held against BambooHR's log of its deliveries and the events on ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue
+
+from agents.operations import Done
+from agents.reconciling import Reconciler
+from stream.bamboohr.poll import Polled
+from stream.clock import Clock
+from stream.core.changes import OVERLAP
+from stream.core.completeness import Delivery, Heard, Late, Missing, Report, joined
+from stream.core.rows import Asked
+from stream.errors import RecordRefused
+
+REPORT = "reconcile report"
+MOST_HOURS = 14 * 24
+"""BambooHR's log of its deliveries goes back no further."""
+SHOWN = 2000
+"""Entries of a list that the answer holds; it says how many there are in all."""
+
+
+class Completeness:
+    """Of one connection. heard_since: its events that were appended at or after a moment."""
+
+    def __init__(
+        self, reconciler: Reconciler, heard_since: Callable[[datetime], Awaitable[Sequence[Heard]]], clock: Clock
+    ) -> None:
+        self._reconciler = reconciler
+        self._heard_since = heard_since
+        self._clock = clock
+
+    async def carry_out(self, asked: Asked) -> Done:
+        """Raises Retriable with the reason when BambooHR cannot be asked, LogUnavailable."""
+        hours = asked.arguments.get("hours", "")
+        if not hours.isascii() or not hours.isdigit() or not 1 <= int(hours[:4]) <= MOST_HOURS:
+            raise RecordRefused(f"A report looks back 1 to {MOST_HOURS} hours: ask for so many.")
+        since = self._clock.now() - timedelta(hours=int(hours))
+        polled = await self._reconciler.look_back(since, asked, REPORT)
+        events = await self._heard_since(polled.since - OVERLAP)
+        report = joined(polled.feed, events, polled.log, polled.since)
+        return Done(_told(report, polled), _result(report, polled))
+
+
+def _told(report: Report, polled: Polled) -> str:
+    said = (
+        f"Changed since {polled.since:%Y-%m-%d %H:%M:%S} UTC: {report.looked_at}; told of in time: {report.delivered}, "
+        f"late: {len(report.late)}, missing: {len(report.missing)}; came twice: {report.duplicates}."
+    )
+    if report.unheard:
+        said += f" BambooHR calls {len(report.unheard)} more deliveries accepted, which did not come here."
+    reading = polled.reading
+    if reading.problem is not None:
+        return f"{said} The log of its deliveries was not read: {reading.problem}"
+    if not reading.whole:
+        said += (
+            f" The {reading.lines} deliveries in BambooHR's log do not reach back to when it was read last: what was "
+            "sent before them is not known."
+        )
+    return said
+
+
+def _result(report: Report, polled: Polled) -> dict[str, JsonValue]:
+    """Lists in full up to SHOWN."""
+    fetched = sum(one.fetched_at is not None for one in report.missing)
+    return {
+        "since": polled.since.isoformat(),
+        "looked_at": report.looked_at,
+        "delivered": report.delivered,
+        "late": len(report.late),
+        "missing": len(report.missing),
+        "fetched": fetched,
+        "duplicates": report.duplicates,
+        "unheard": len(report.unheard),
+        "log": polled.reading.model_dump(mode="json"),
+        "late_changes": [_late(one) for one in report.late[:SHOWN]],
+        "missing_changes": [_missing(one) for one in report.missing[:SHOWN]],
+        "unheard_deliveries": [_unheard(one) for one in report.unheard[:SHOWN]],
+    }
+
+
+def _late(one: Late) -> JsonValue:
+    return {
+        "employee": one.employee,
+        "changed_at": one.changed_at.isoformat(),
+        "came_after_s": round(one.came_after.total_seconds()),
+    }
+
+
+def _missing(one: Missing) -> JsonValue:
+    return {
+        "employee": one.employee,
+        "action": one.action,
+        "changed_at": _time(one.changed_at),
+        "delivery": one.delivery,
+        "fetched_at": _time(one.fetched_at),
+    }
+
+
+def _unheard(one: Delivery) -> JsonValue:
+    return {"employees": list(one.employees), "accepted_at": _time(one.succeeded_at)}
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat(timespec="seconds")
