@@ -13,6 +13,7 @@ from openapi_core import Config, OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest
 
+from stream.bamboohr.webhooks import WebhooksApi
 from stream.core.contact import body_to_create, writes
 from stream.core.mapping import FIELDS
 from stream.records import DesiredContact
@@ -92,6 +93,13 @@ async def test_an_employee_is_asked_for_as_bamboohr_documents_it() -> None:
 async def test_the_change_feed_is_asked_for_as_bamboohr_documents_it() -> None:
     async with company([Reply(FEED)]) as (client, server, _):
         await client.changed(SINCE)
+    (seen,) = server.seen
+    assert faults("bamboohr.yaml", seen, seen.path.removeprefix("/acme")) == []
+
+
+async def test_the_log_of_a_webhook_is_asked_for_as_bamboohr_documents_it() -> None:
+    async with company([Reply([])]) as (client, server, _):
+        await WebhooksApi(client).log("12")
     (seen,) = server.seen
     assert faults("bamboohr.yaml", seen, seen.path.removeprefix("/acme")) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiokafka import TopicPartition
@@ -71,3 +72,22 @@ async def test_no_broker_and_no_topic_are_sentences(bootstrap: str) -> None:
     nowhere = replace(COMMANDS, name="rosterbook.nowhere")
     with pytest.raises(LogUnavailable, match="run `rosterbook topics apply`"):
         [entry async for entry in LogScan(bootstrap).all([nowhere])]
+
+
+async def test_what_was_written_from_a_moment_on_is_found_by_its_time(bootstrap: str) -> None:
+    async with event_log(bootstrap) as log:
+        before = [await log.append(heard(str(n))) for n in range(3)]
+        moment = datetime.now(UTC)
+        while int(datetime.now(UTC).timestamp() * 1000) == int(moment.timestamp() * 1000):
+            await asyncio.sleep(0)  # times on the log are whole milliseconds
+        after = [await log.append(heard(str(n))) for n in range(3, 5)]
+        place = before[0].partition
+    scan = LogScan(bootstrap)
+
+    async def since(at: datetime) -> list[LogPosition]:
+        async with asyncio.timeout(10):
+            return [entry.position async for entry in scan.since(HR_EVENTS, place, at)]
+
+    assert await since(moment + timedelta(milliseconds=1)) == after
+    assert await since(moment - timedelta(hours=1)) == [*before, *after]
+    assert await since(moment + timedelta(hours=1)) == []
