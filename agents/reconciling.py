@@ -278,5 +278,6 @@ def _result(polled: Polled, repaired: RepairOutcome) -> dict[str, JsonValue]:
         "differed": repaired.differed,
         "repaired": repaired.repaired,
         "unread": repaired.unread,
+        "log": polled.reading.model_dump(mode="json"),
         "missed": [change.model_dump(mode="json") for change in polled.missed[:SHOWN]],
     }

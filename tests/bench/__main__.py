@@ -1,7 +1,7 @@
 """Runs the benches that are named, or all; prints their figures and appends them to `results.csv`.
 
-python -m tests.bench [latency gateway calls demo memory isolation quota takeover restart connections]
-    [--people N] [--events N] [--crowd N] [--connections N]
+python -m tests.bench [latency gateway calls demo memory isolation quota takeover restart connections missed]
+    [--changed N] [--people N] [--events N] [--crowd N] [--connections N]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rich.table import Table
 
 from stream.settings import Settings
 from stream.telemetry import configure_logging
-from tests.bench import calls, connections, demo, gateway, isolation, latency, lives, memory, quota
+from tests.bench import calls, connections, demo, gateway, isolation, latency, lives, memory, missed, quota
 from tests.bench.figures import Figure, append, load
 
 
@@ -34,6 +34,7 @@ def main() -> None:
         "takeover": lambda: lives.run_takeover(1000),
         "restart": lambda: lives.run_restart(options.crowd),
         "connections": lambda: connections.run(options.connections),
+        "missed": lambda: missed.run(options.changed),
     }
     # The sandboxes and clients of this process would otherwise speak between the figures.
     configure_logging(Settings(log_level="warning"), file=Path(tempfile.gettempdir()) / "rosterbook-bench.log")
@@ -52,12 +53,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, print, and keep the figures.")
     names = (
         *("latency", "gateway", "calls", "demo", "memory", "isolation"),
-        *("quota", "takeover", "restart", "connections"),
+        *("quota", "takeover", "restart", "connections", "missed"),
     )
     parser.add_argument("benches", nargs="*", metavar="bench", help=f"of {', '.join(names)}; none means all")
     parser.add_argument("--people", type=int, default=10_000, help="of the bench memory")
     parser.add_argument("--crowd", type=int, default=50_000, help="people of the bench restart")
     parser.add_argument("--connections", type=int, default=1000, help="of the bench connections")
+    parser.add_argument("--changed", type=int, default=10_000, help="people of the bench missed")
     parser.add_argument("--events", type=int, default=500, help="of the bench latency")
     options = parser.parse_intermixed_args()
     if unknown := set(options.benches) - set(names):
