@@ -382,7 +382,7 @@ class Reconciling(Model):
     time_zone: of the expression and the quiet hours, by its IANA name.
     """
 
-    every: int | None = Field(default=15 * 60, ge=60)
+    every: Annotated[int, Field(ge=60)] | None = 15 * 60
     cron: str | None = None
     quiet: tuple[QuietHours, ...] = ()
     time_zone: str = "UTC"
