@@ -6,6 +6,7 @@ from another names it as its `cause`.
 
 from __future__ import annotations
 
+import operator
 from typing import Annotated, Literal, NewType, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -23,6 +24,10 @@ Email = NewType("Email", str)
 
 SCHEMA = 1
 """The version this program writes. A record with a greater one is refused, never guessed at."""
+
+
+ADDED = Field(exclude_if=lambda value: value is None)
+"""Of a field that came later: left out while it says nothing, so that a record reads as it did for older versions."""
 
 
 class Model(BaseModel):
@@ -49,6 +54,15 @@ class Record(Model):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
 
 
+class Decision(Model):
+    """Who holds an address that several active people state, as an operator decided: the employee named beside it.
+
+    among: those who stated it as the operator saw it, in order. With anybody else among them the decision is void.
+    """
+
+    among: tuple[EmployeeId, ...]
+
+
 HrEventKind = Literal["webhook", "poll", "sweep", "date", "operator", "redrive"]
 
 
@@ -56,7 +70,7 @@ class HrEvent(Record):
     """A verified webhook notice, or any other reason to read employees again. The reading decides, not the notice.
 
     employees: whom it names, in the order of the delivery. types: what BambooHR calls it, such as "employee.created".
-    insists: the contact is to be put right even if nothing seems to have changed.
+    insists: the contact is to be put right even if nothing seems to have changed. decision: about the one employee.
     digest: SHA-256 of the delivery, hex; for the reader, never to drop anything.
     raw: the delivery's body in base64, as received, with the headers that were signed.
     """
@@ -64,6 +78,7 @@ class HrEvent(Record):
     employees: tuple[EmployeeId, ...]
     kind: HrEventKind
     insists: bool = False
+    decision: Annotated[Decision | None, ADDED] = None
     types: tuple[str, ...] = ()
     changed_fields: tuple[str, ...] = ()
     occurred_at: AwareDatetime | None = None
@@ -78,6 +93,7 @@ class EmployeeSnapshot(Record):
 
     through: the person's wanted hr-events offset, copied before the request was sent.
     backfill: nobody waits for it: it was asked for by a sweep of everybody, not by a change.
+    decision: as the events had it that asked for the reading.
     cause: the hr-events record at that offset.
     reason, error: why it could not be read, and the class of that error.
     fields: only what the answer held. A field that is absent was withheld (forbidden, or unknown to BambooHR); one that
@@ -87,6 +103,7 @@ class EmployeeSnapshot(Record):
     employee: EmployeeId
     through: int
     insists: bool = False
+    decision: Annotated[Decision | None, ADDED] = None
     backfill: bool = False
     cause: LogPosition
     mapping_version: str
@@ -154,6 +171,8 @@ class SyncOutcome(Record):
     attempt: None for an attempting outcome; else the offset of the last attempting outcome, which this one ends.
     changes: field -> (before, after).
     fingerprint: of the desired contact that Zoho is now known to show.
+    active: whether the contact is known to be active now; None where that is not known anew.
+    by_guard: the leaver guard holds the debt, until somebody approves of this very position.
     calls: how many API calls this outcome took; `status`: HTTP status of the last.
     """
 
@@ -168,6 +187,8 @@ class SyncOutcome(Record):
     attempt: int | None = None
     changes: dict[str, tuple[str | None, str | None]] = {}
     fingerprint: str | None = None
+    active: Annotated[bool | None, ADDED] = None
+    by_guard: Annotated[bool, Field(exclude_if=operator.not_)] = False
     reason: str | None = None
     error: str | None = None
     chain: tuple[LogPosition, ...] = ()
@@ -184,6 +205,21 @@ class LaneOutcome(Record):
     state: Literal["suspended", "resumed"]
     reason: str | None = None
     flood: bool = False
+    at: AwareDatetime
+
+
+class GuardOutcome(Record):
+    """What the leaver guard decided: a window is open, or has been closed to leavers until its end.
+
+    opened_at: when the window opened; that names it. people: who should have had an active contact then.
+    leaving: how many of them had left or were about to when this was decided.
+    """
+
+    kind: Literal["guard"] = "guard"
+    state: Literal["opened", "closed"]
+    opened_at: AwareDatetime
+    people: int
+    leaving: int
     at: AwareDatetime
 
 
@@ -294,7 +330,7 @@ class RepairOutcome(Record):
 
 
 Outcome = Annotated[
-    SyncOutcome | LaneOutcome | CommandOutcome | WebhookOutcome | PollOutcome | RepairOutcome,
+    SyncOutcome | LaneOutcome | GuardOutcome | CommandOutcome | WebhookOutcome | PollOutcome | RepairOutcome,
     Field(discriminator="kind"),
 ]
 
@@ -388,6 +424,17 @@ class Reconciling(Model):
     time_zone: str = "UTC"
 
 
+class LeaverGuard(Model):
+    """How many leavers' contacts are made inactive within so many hours before a person is asked.
+
+    As many as `people`, or `percent` of those who should have had an active contact, whichever is more.
+    """
+
+    people: int = Field(default=10, ge=0, le=1_000_000)
+    percent: int = Field(default=20, ge=0, le=100)
+    hours: int = Field(default=24, ge=1, le=24 * 31)
+
+
 Mode = Literal["live", "preview", "paused"]
 """live: contacts are kept. preview: what would be done is decided and recorded, nothing written. paused: debts wait."""
 
@@ -408,6 +455,7 @@ class Connection(Record):
     mapping: Mapping = Mapping()
     reconcile: Reconciling = Reconciling()
     connected_at: AwareDatetime | None = None
+    guard: Annotated[LeaverGuard, Field(exclude_if=lambda guard: guard == LeaverGuard())] = LeaverGuard()
     saved_at: AwareDatetime
 
 
@@ -504,15 +552,25 @@ class Reference(Record):
     at: AwareDatetime
 
 
+class HeldContact(Model):
+    """A contact that the leaver guard holds, as a person saw it. wish: the reading from which the debt follows."""
+
+    contact_key: ContactKey
+    employee: EmployeeId
+    wish: LogPosition
+
+
 class Command(Record):
     """What an operator or a schedule asks for, and who asked.
 
     work: the owner of the connection has something to do, and answers with a CommandOutcome; else it is on record only.
+    holds: about which contacts it decides.
     """
 
     command: str
     asked_by: str
     arguments: dict[str, str] = {}
+    holds: Annotated[tuple[HeldContact, ...], Field(exclude_if=operator.not_)] = ()
     work: bool = False
     at: AwareDatetime
 
@@ -523,6 +581,7 @@ AnyRecord = (
     | ContactUpsert
     | SyncOutcome
     | LaneOutcome
+    | GuardOutcome
     | CommandOutcome
     | WebhookOutcome
     | PollOutcome

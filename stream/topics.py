@@ -16,6 +16,7 @@ from stream.records import (
     ContactUpsert,
     DeadLetter,
     EmployeeSnapshot,
+    GuardOutcome,
     HrEvent,
     LaneOutcome,
     PollOutcome,
@@ -78,7 +79,7 @@ EMPLOYEES = Topic(f"{PREFIX}employees", (EmployeeSnapshot,), "connection", None)
 CONTACT_UPSERTS = Topic(f"{PREFIX}contact-upserts", (ContactUpsert,), "connection", None)
 OUTCOMES = Topic(
     f"{PREFIX}outcomes",
-    (SyncOutcome, LaneOutcome, CommandOutcome, WebhookOutcome, PollOutcome, RepairOutcome),
+    (SyncOutcome, LaneOutcome, GuardOutcome, CommandOutcome, WebhookOutcome, PollOutcome, RepairOutcome),
     "connection",
     None,
 )

@@ -1,7 +1,8 @@
 """What a row owes: work is wanted up to one position and settled up to another, and both only ever grow.
 
 So folding is idempotent, and the order in which the topics interleave does not matter. Parked work waits for a person
-or for a newer wish; the reason is kept beside it. Previewed work waits for nobody but the preview's end.
+or for a newer wish; the reason is kept beside it. Held work waits for a person's approval of just this position.
+Previewed work waits for nobody but the preview's end.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ class Debt(Model):
     """Offsets of the topic that causes the work: hr-events for a person, employees for a contact.
 
     previewed: up to which it was only said what would be done; that is still owed once the connection is live.
+    held: up to which the leaver guard holds it. approved, rejected: up to which a person decided about that.
     """
 
     wanted: int = NOTHING
     settled: int = NOTHING
     parked: int = NOTHING
     previewed: int = NOTHING
+    held: int = NOTHING
+    approved: int = NOTHING
+    rejected: int = NOTHING
     reason: str | None = None
 
     @property
@@ -34,8 +39,14 @@ class Debt(Model):
         return self.owed and self.wanted > self.previewed
 
     def owes(self, offset: int) -> bool:
-        """Whether what was wanted at `offset` is neither done nor parked."""
-        return offset > max(self.settled, self.parked)
+        """Whether what was wanted at `offset` is neither done nor parked, nor held without an approval."""
+        held = self.held if self.held > self.approved else NOTHING
+        return offset > max(self.settled, self.parked, held)
+
+    @property
+    def undecided(self) -> bool:
+        """Held, and nobody has decided about it."""
+        return self.held > max(self.settled, self.approved, self.rejected)
 
     def want(self, offset: int) -> Debt:
         """Work is wanted up to `offset`."""
@@ -51,6 +62,18 @@ class Debt(Model):
         if offset < self.parked or offset <= self.settled:
             return self
         return self.model_copy(update={"parked": offset, "reason": reason})
+
+    def hold(self, offset: int) -> Debt:
+        """The leaver guard holds work up to `offset`."""
+        return self.model_copy(update={"held": max(self.held, offset)})
+
+    def approve(self, offset: int) -> Debt:
+        """A person lets go what is held up to `offset`; what is held beyond it stays so. It outweighs a rejection."""
+        return self.model_copy(update={"approved": max(self.approved, offset)})
+
+    def reject(self, offset: int) -> Debt:
+        """A person has what is held up to `offset` stay as it is, until something newer is wanted."""
+        return self.model_copy(update={"rejected": max(self.rejected, offset)})
 
     def preview(self, offset: int) -> Debt:
         """It was said what would be done for work up to `offset`."""

@@ -10,6 +10,7 @@ from stream.core.debt import NOTHING, Debt
 from stream.records import (
     ContactId,
     ContactKey,
+    Decision,
     DesiredContact,
     Email,
     EmployeeId,
@@ -36,6 +37,7 @@ class Person(Row):
     debt: the reading that is owed, in hr-events offsets. asked_at: when the newest of those events was received.
     live: the greatest hr-events offset that is more urgent than a backfill.
     insisted: the greatest hr-events offset that wants the contact put right even if nothing seems to have changed.
+    decision: the last one that an event brought, and decided: that event's offset. It counts until it is read.
     email: the address this person claims. contact_key: the contact that stands for this person.
     shown: what the last upsert of that contact says. snapshot: employees offset of the last one that was applied.
     problem: why the last reading could not decide something.
@@ -45,6 +47,8 @@ class Person(Row):
     debt: Debt = Debt()
     live: int = NOTHING
     insisted: int = NOTHING
+    decision: Decision | None = None
+    decided: int = NOTHING
     asked_at: AwareDatetime | None = None
     email: Email | None = None
     contact_key: ContactKey | None = None
@@ -54,6 +58,11 @@ class Person(Row):
     heard_of: AwareDatetime | None = None
     read_at: AwareDatetime | None = None
 
+    @property
+    def undone(self) -> Decision | None:
+        """The decision that the next reading is to bring along."""
+        return self.decision if self.decided > self.debt.settled else None
+
 
 class Claim(Model):
     """What one employee who states an address brings with it."""
@@ -62,12 +71,23 @@ class Claim(Model):
     desired: DesiredContact
 
 
+class Given(Model):
+    """An address that several active people state was given to one of them, by a person who saw just these."""
+
+    holder: EmployeeId
+    among: tuple[EmployeeId, ...]
+
+
 class Address(Row):
-    """Table `roster`: connection and email. holder: whom the contact stands for; held: two active people claim it."""
+    """Table `roster`: connection and email. holder: whom the contact stands for; held: two active people claim it.
+
+    given: what a person decided about that; it holds while nobody else states the address.
+    """
 
     claims: dict[EmployeeId, Claim] = {}
     holder: EmployeeId | None = None
     held: bool = False
+    given: Given | None = None
 
     @property
     def active(self) -> list[EmployeeId]:
@@ -75,8 +95,14 @@ class Address(Row):
         return [who for who, claim in self.claims.items() if claim.standing == "active"]
 
     @property
+    def is_given(self) -> bool:
+        """Whether a decision about the address holds."""
+        active = set(self.active)
+        return self.given is not None and self.given.holder in active and active <= set(self.given.among)
+
+    @property
     def contested(self) -> bool:
-        return len(self.active) > 1
+        return len(self.active) > 1 and not self.is_given
 
     @property
     def desired(self) -> DesiredContact | None:
@@ -96,6 +122,13 @@ class Attempt(Model):
     email: str | None = None
 
 
+class Leave(Model):
+    """A contact was about to be made inactive, for the debt at this employees offset."""
+
+    at: AwareDatetime
+    offset: int
+
+
 class ContactState(Row):
     """Table `contacts`: connection and contact key.
 
@@ -103,6 +136,9 @@ class ContactState(Row):
     insisted: the greatest of them whose debt must be paid by reading the contact.
     after: a contact that must give up its address first. chain: causes of the wish, newest first.
     applied: fingerprint of the desired contact that Zoho is known to show.
+    active: whether the contact was active when that was seen last; None while nobody has looked.
+    left: when it was made inactive last. held_at: when the leaver guard held it last.
+    taken: up to which the debt is parked since another contact shows the address.
     """
 
     employee: EmployeeId
@@ -114,6 +150,10 @@ class ContactState(Row):
     chain: tuple[LogPosition, ...] = ()
     contact_id: ContactId | None = None
     applied: str | None = None
+    active: bool | None = None
+    left: Leave | None = None
+    held_at: AwareDatetime | None = None
+    taken: int = NOTHING
     unresolved: Attempt | None = None
     error: str | None = None
 
@@ -145,9 +185,24 @@ class Polled(Model):
     log_read_at: AwareDatetime | None = None
 
 
+class Window(Model):
+    """The leaver guard's: opened by a leaver, with so many people who should have had an active contact then.
+
+    closed: too many are leaving; who is not done yet, and whoever follows in the window, waits for a person.
+    """
+
+    opened_at: AwareDatetime
+    people: int
+    closed: bool = False
+
+
 class Company(Row):
-    """Table `companies`: connection. suspended: API -> why its lane waits. asked: command -> what is owed of it."""
+    """Table `companies`: connection. suspended: API -> why its lane waits. asked: command -> what is owed of it.
+
+    window: the leaver guard's last one.
+    """
 
     suspended: dict[str, Suspension] = {}
     asked: dict[str, Asked] = {}
     polled: Polled | None = None
+    window: Window | None = None
