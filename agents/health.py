@@ -21,13 +21,15 @@ from stream.telemetry import REGISTRY
 class Serving:
     """Whether a worker does a connection's work; why not, or how it stands; when the settings it has were saved.
 
-    forecast: what the backlog will take of Zoho Books; None while nothing is done.
+    forecast: what the backlog will take of Zoho Books; None while nothing is done. held_leavers: contacts that the
+    leaver guard keeps active until a person decides.
     """
 
     serving: bool
     reason: str
     saved_at: datetime | None = None
     forecast: Forecast | None = None
+    held_leavers: int = 0
 
 
 class Health:
@@ -88,5 +90,11 @@ class Health:
         saved_at = found.saved_at.isoformat() if found.saved_at else None
         forecast = None if found.forecast is None else asdict(found.forecast)
         return web.json_response(
-            {"serving": found.serving, "reason": found.reason, "saved_at": saved_at, "forecast": forecast}
+            {
+                "serving": found.serving,
+                "reason": found.reason,
+                "saved_at": saved_at,
+                "forecast": forecast,
+                "held_leavers": found.held_leavers,
+            }
         )

@@ -35,7 +35,7 @@ from stream.codec import decode, fingerprint
 from stream.core.completeness import Heard
 from stream.core.day import Day
 from stream.core.registration import living
-from stream.core.rows import Company, ContactState, Person
+from stream.core.rows import Company, ContactState, Person, Window
 from stream.errors import RecordRefused
 from stream.fence import Fence
 from stream.kafka.event_log import EventLog
@@ -51,6 +51,7 @@ from stream.vault.places import keys_of, resealed
 from stream.vault.vault import Vault
 from stream.zoho.client import ZohoBooks
 from stream.zoho.lane import KeepContacts
+from stream.zoho.leavers import Leavers
 from stream.zoho.regions import api_url
 
 Api = Literal["bamboohr", "zoho"]
@@ -67,6 +68,7 @@ class Made:
 
     people: Lane
     contacts: Lane
+    leavers: Leavers
     operations: Operations
     upkeep: Upkeep | None
     reconciler: Reconciler
@@ -75,6 +77,7 @@ class Made:
         upkeep = [] if self.upkeep is None else [self.upkeep.close()]
         parts = (self.operations, self.people, self.contacts, self.reconciler)
         await asyncio.gather(*(part.close() for part in parts), *upkeep)
+        self.leavers.close()
 
 
 @dataclass
@@ -119,7 +122,8 @@ class LaneMaker:
         Raises RosterbookError when the settings do not do.
         """
         people, bamboohr = self._people(record, number)
-        contacts, zoho = self._contacts(record, number)
+        leavers = self._leavers(record, number)
+        contacts, zoho = self._contacts(record, number, leavers)
         upkeep = self._upkeep(record, bamboohr, kept)
         reconciler = self._reconciler(record, bamboohr, number, upkeep)
         completeness = Completeness(reconciler, partial(self._heard, record.connection), self.clock)
@@ -131,7 +135,7 @@ class LaneMaker:
             crashed=self.crashed,
             clock=self.clock,
         )
-        return Made(people, contacts, operations, upkeep, reconciler)
+        return Made(people, contacts, leavers, operations, upkeep, reconciler)
 
     def _company(self, connection: ConnectionId, number: int) -> Company | None:
         return self.companies.get(number, f"{connection}/company")
@@ -213,7 +217,14 @@ class LaneMaker:
         )
         return lane, client
 
-    def _contacts(self, record: Connection, number: int) -> tuple[Lane, ZohoBooks]:
+    def _leavers(self, record: Connection, number: int) -> Leavers:
+        def window() -> Window | None:
+            company = self._company(record.connection, number)
+            return None if company is None else company.window
+
+        return Leavers(record.connection, record.guard, window_of=window, append=self.log.append, clock=self.clock)
+
+    def _contacts(self, record: Connection, number: int, leavers: Leavers) -> tuple[Lane, ZohoBooks]:
         """Keeps contacts."""
         connection, zoho = record.connection, record.zoho
         quota = Quota(per_minute=zoho.calls_per_minute, in_flight=zoho.calls_in_flight, per_day=zoho.calls_per_day)
@@ -237,6 +248,7 @@ class LaneMaker:
                 state_of=lambda key: self.contacts.get(number, f"{connection}/{key}"),
                 append=self.log.append,
                 guard=lane.guard,
+                leavers=leavers,
                 clock=self.clock,
                 settle_time=self.settings.settle_time,
             )

@@ -168,7 +168,8 @@ class Lanes:
             waits.append(f"webhook: {served.upkeep.reason}")
         if served.made is not None and served.made.reconciler.reason is not None:
             waits.append(f"reconcile: {served.made.reconciler.reason}")
-        return Serving(True, "; ".join(waits) or served.record.mode, saved_at, _forecast(served))
+        held = 0 if served.made is None else served.made.leavers.waiting
+        return Serving(True, "; ".join(waits) or served.record.mode, saved_at, _forecast(served), held)
 
     @property
     def debts(self) -> int:

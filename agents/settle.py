@@ -1,5 +1,5 @@
-"""Settle: learn what happened in Zoho, which contacts were given up, which lanes wait for somebody to act, which
-commands were carried out, and how far BambooHR's change feed was read.
+"""Settle: learn what happened in Zoho, which contacts were given up, which lanes wait for somebody to act, what the
+leaver guard decided, which commands were carried out, and how far BambooHR's change feed was read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from stream.core import folds, set_aside
 from stream.core.rows import Company, ContactState
 from stream.records import (
     CommandOutcome,
-    DesiredContact,
+    GuardOutcome,
     LaneOutcome,
     PollOutcome,
     RepairOutcome,
@@ -25,16 +25,6 @@ from stream.telemetry import log
 from stream.topics import OUTCOMES
 
 logger = log("settle")
-
-NOT_WISHED_YET = DesiredContact(
-    active=False,
-    contact_type="vendor",
-    first_name=None,
-    last_name=None,
-    email=None,
-    designation=None,
-    department=None,
-)
 
 
 def settle(
@@ -54,9 +44,7 @@ def settle(
                     if not all(map(step.is_of_this_life, folds.wish_of(outcome))):
                         continue  # it settles offsets of readings that are no more
                     # In a rebuild an outcome may be folded before the wish that it answers.
-                    state = step.get(contacts, outcome.contact_key) or ContactState(
-                        employee=outcome.employee, desired=NOT_WISHED_YET
-                    )
+                    state = step.get(contacts, outcome.contact_key) or folds.not_wished_yet(outcome.employee)
                     learnt = {outcome.contact_key: folds.learn(state, outcome, step.position)}
                     letters = set_aside.of_outcome(outcome, step.position)
                     tell(logger, "settle.contact_set_aside", outcome.employee, letters)
@@ -64,6 +52,9 @@ def settle(
                 case LaneOutcome() as outcome:
                     company = step.get(companies, "company") or Company()
                     await step.write(companies, {"company": folds.note(company, outcome, step.position)})
+                case GuardOutcome() as outcome:
+                    company = step.get(companies, "company") or Company()
+                    await step.write(companies, {"company": folds.watch(company, outcome, step.position)})
                 case CommandOutcome() as outcome:
                     if not step.is_of_this_life(outcome.cause):
                         continue  # the command is no more

@@ -147,4 +147,4 @@ def _register_agents(app: faust.App, folding: Folding, tables: Tables, connectio
     roster(app, folding, employees, tables.people, tables.addresses, mapping_of)
     sink(app, folding, upserts, tables.contacts)
     settle(app, folding, outcomes, tables.contacts, tables.companies)
-    operate(app, folding, commands, tables.companies)
+    operate(app, folding, commands, tables.contacts, tables.companies)

@@ -24,6 +24,7 @@ from stream.records import (
     BambooHrSettings,
     Connection,
     ConnectionId,
+    LeaverGuard,
     Mapping,
     OAuthClient,
     QuietHours,
@@ -210,6 +211,7 @@ class ConnectionFile(Section):
     zoho: ZohoSection
     mapping: Annotated[Mapping, AfterValidator(_with_names)] = Mapping()
     reconcile: ReconcileSection = ReconcileSection()
+    guard: LeaverGuard = LeaverGuard()
 
 
 def load_connection(path: Path) -> ConnectionFile:
@@ -257,6 +259,8 @@ def _sentence(fault: ErrorDetails) -> str:
             told = "must be a whole number"
         case "greater_than_equal":
             told = f"must be at least {fault['ctx']['ge']}"
+        case "less_than_equal":
+            told = f"must be at most {fault['ctx']['le']}"
         case "literal_error":
             told = f"must be {fault['ctx']['expected']}"
         case "model_type":
@@ -301,6 +305,7 @@ def seal(file: ConnectionFile, vault: Vault, now: datetime) -> Connection:
         mapping=file.mapping,
         reconcile=file.reconcile.plan,
         connected_at=now,
+        guard=file.guard,
         saved_at=now,
     )
 

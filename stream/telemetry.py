@@ -45,6 +45,12 @@ DEBTS = Gauge(
 SUSPENDED = Gauge(
     "rosterbook_lane_suspended", "1 while a lane waits for somebody to act", ["connection", "api"], registry=REGISTRY
 )
+HELD_LEAVERS = Gauge(
+    "rosterbook_held_leavers",
+    "Contacts of leavers that stay active until a person decides",
+    ["connection"],
+    registry=REGISTRY,
+)
 UNCLEAR_PEOPLE = Counter(
     "rosterbook_unclear_people",
     "Snapshots that could not decide anything, by reason",

@@ -12,31 +12,37 @@ from typing import Any
 
 from stream.clock import Clock
 from stream.core import folds, roster
+from stream.core.guard import is_waiting
 from stream.core.mapping import desired_contact
-from stream.core.rows import Address, ContactState, Person
+from stream.core.rows import Address, Company, ContactState, Person
 from stream.errors import ConnectionTrouble, Retriable
 from stream.flood import FloodGuard, FloodPolicy
 from stream.lane import Paid
 from stream.records import (
+    Command,
     ConnectionId,
     ContactKey,
     ContactUpsert,
     Email,
     EmployeeId,
     EmployeeSnapshot,
+    GuardOutcome,
+    HeldContact,
     HrEvent,
     HrEventKind,
+    LeaverGuard,
     LogPosition,
     Mapping,
     SyncOutcome,
 )
 from stream.zoho.lane import KeepContacts
+from stream.zoho.leavers import Leavers
 from tests.fake_clock import FakeClock
 from tests.memory_zoho import MemoryZoho
 
 ACME = ConnectionId("acme")
-HR_EVENTS, EMPLOYEES, CONTACT_UPSERTS, OUTCOMES = (
-    f"rosterbook.{name}" for name in ("hr-events", "employees", "contact-upserts", "outcomes")
+HR_EVENTS, EMPLOYEES, CONTACT_UPSERTS, OUTCOMES, COMMANDS = (
+    f"rosterbook.{name}" for name in ("hr-events", "employees", "contact-upserts", "outcomes", "commands")
 )
 SETTLE_TIME = 60.0
 
@@ -58,6 +64,7 @@ class Tables:
     people: dict[EmployeeId, Person] = field(default_factory=dict)
     addresses: dict[Email, Address] = field(default_factory=dict)
     contacts: dict[ContactKey, ContactState] = field(default_factory=dict)
+    company: Company = field(default_factory=Company)
 
     def hear(self, event: HrEvent, position: LogPosition) -> None:
         for employee in event.employees:
@@ -78,15 +85,31 @@ class Tables:
     def wish(self, upsert: ContactUpsert, position: LogPosition) -> None:
         self.contacts[upsert.contact_key] = folds.wish(self.contacts.get(upsert.contact_key), upsert, position)
 
-    def learn(self, outcome: SyncOutcome, position: LogPosition) -> None:
-        self.contacts[outcome.contact_key] = folds.learn(self.contacts[outcome.contact_key], outcome, position)
+    def learn(self, outcome: SyncOutcome | GuardOutcome, position: LogPosition) -> None:
+        if isinstance(outcome, GuardOutcome):
+            self.company = folds.watch(self.company, outcome, position)
+        else:
+            self.contacts[outcome.contact_key] = folds.learn(self.contacts[outcome.contact_key], outcome, position)
+
+    def decide(self, command: Command, position: LogPosition) -> None:
+        for held in command.holds:
+            state = self.contacts.get(held.contact_key) or folds.not_wished_yet(held.employee)
+            self.contacts[held.contact_key] = folds.decide(state, command, held.wish.offset, position)
 
 
 class SmallWorld:
     """One connection. `mapping` holds from the first to the last moment."""
 
-    def __init__(self, mapping: Mapping | None = None, *, clock: FakeClock | None = None, **zoho: Any) -> None:
+    def __init__(
+        self,
+        mapping: Mapping | None = None,
+        *,
+        policy: LeaverGuard | None = None,
+        clock: FakeClock | None = None,
+        **zoho: Any,
+    ) -> None:
         self.mapping = mapping or Mapping()
+        self.policy = policy or LeaverGuard()
         self.clock = clock or FakeClock()
         self.zoho = MemoryZoho(self.clock, pause=pause, **zoho)
         self.truth: dict[EmployeeId, dict[str, str] | None] = {}
@@ -94,7 +117,8 @@ class SmallWorld:
         self.hr_events: list[HrEvent] = []
         self.employees: list[EmployeeSnapshot] = []
         self.upserts: list[ContactUpsert] = []
-        self.outcomes: list[SyncOutcome] = []
+        self.outcomes: list[SyncOutcome | GuardOutcome] = []
+        self.commands: list[Command] = []
         self.learnt = 0
         self.paying: dict[ContactKey, Coroutine[Any, Any, Paid | None]] = {}
         self.not_before: dict[ContactKey, float] = {}
@@ -130,6 +154,7 @@ class SmallWorld:
             employee=who,
             through=person.debt.wanted,
             insists=person.insisted > person.debt.settled,
+            decision=person.undone,
             backfill=not person.debt.owes(person.live),
             cause=at(HR_EVENTS, person.debt.wanted),
             mapping_version="m",
@@ -142,6 +167,7 @@ class SmallWorld:
         for upsert in fold.upserts:
             self.upserts.append(upsert)
             self.tables.wish(upsert, at(CONTACT_UPSERTS, len(self.upserts) - 1))
+            self.work.look(upsert.contact_key)
         return snapshot
 
     def hire(self, employee: str, fields: dict[str, str] | None) -> None:
@@ -184,12 +210,29 @@ class SmallWorld:
             outcome = self.outcomes[self.learnt]
             self.tables.learn(outcome, at(OUTCOMES, self.learnt))
             self.learnt += 1
-            self.work.look(outcome.contact_key)
+            if isinstance(outcome, SyncOutcome):
+                self.work.look(outcome.contact_key)
 
     def insist(self) -> None:
         """An operator has everybody put right."""
         for employee in self.truth:
             self.notice(employee, insists=True)
+
+    def held(self, *employees: str) -> tuple[HeldContact, ...]:
+        """The contacts that wait for a decision, of these people where any are named, as an operator sees them."""
+        return tuple(
+            HeldContact(contact_key=key, employee=state.employee, wish=at(EMPLOYEES, state.debt.held))
+            for key, state in self.tables.contacts.items()
+            if is_waiting(state) and (not employees or state.employee in employees)
+        )
+
+    def decide(self, command: str, holds: tuple[HeldContact, ...]) -> None:
+        """An operator decides so about these."""
+        said = Command(connection=ACME, command=command, asked_by="ada", holds=holds, at=self.clock.now())
+        self.commands.append(said)
+        self.tables.decide(said, at(COMMANDS, len(self.commands) - 1))
+        for held in holds:
+            self.work.look(held.contact_key)
 
     def new_owner(self) -> None:
         """The worker dies between two calls; another one takes over once it has folded everything."""
@@ -222,9 +265,17 @@ class SmallWorld:
         raise AssertionError("there is no end to it")
 
     def _new_owner(self) -> KeepContacts:
-        return keep_contacts(self.zoho, self.tables.contacts.get, self._append, self.clock)
+        return keep_contacts(
+            self.zoho,
+            self.tables.contacts.get,
+            self._append,
+            self.clock,
+            leavers=Leavers(
+                ACME, self.policy, window_of=lambda: self.tables.company.window, append=self._append, clock=self.clock
+            ),
+        )
 
-    async def _append(self, outcome: SyncOutcome) -> LogPosition:
+    async def _append(self, outcome: SyncOutcome | GuardOutcome) -> LogPosition:
         await pause()
         self.outcomes.append(outcome)
         return at(OUTCOMES, len(self.outcomes) - 1)
@@ -244,6 +295,8 @@ class SmallWorld:
             tables.wish(upsert, at(CONTACT_UPSERTS, offset))
         for offset, outcome in enumerate(self.outcomes[: self.learnt]):
             tables.learn(outcome, at(OUTCOMES, offset))
+        for offset, command in enumerate(self.commands):
+            tables.decide(command, at(COMMANDS, offset))
         return tables
 
     def desired(self, employee: str) -> dict[str, str | None]:
@@ -256,11 +309,12 @@ class SmallWorld:
 def keep_contacts(
     zoho: MemoryZoho,
     state_of: Callable[[ContactKey], ContactState | None],
-    append: Callable[[SyncOutcome], Coroutine[Any, Any, LogPosition]],
+    append: Callable[[SyncOutcome | GuardOutcome], Coroutine[Any, Any, LogPosition]],
     clock: Clock,
     *,
     preview: bool = False,
     guard: FloodGuard | None = None,
+    leavers: Leavers | None = None,
 ) -> KeepContacts:
     return KeepContacts(
         ACME,
@@ -269,6 +323,7 @@ def keep_contacts(
         state_of=state_of,
         append=append,
         guard=guard or FloodGuard(FloodPolicy()),
+        leavers=leavers or Leavers(ACME, LeaverGuard(), window_of=lambda: None, append=append, clock=clock),
         clock=clock,
         settle_time=SETTLE_TIME,
     )

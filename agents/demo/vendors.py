@@ -37,7 +37,11 @@ calls_per_minute = {calls_per_minute}
 calls_in_flight = {calls_in_flight}
 oauth = {{ client_id = {{ env = "DEMO_CLIENT_ID" }}, client_secret = {{ env = "DEMO_CLIENT_SECRET" }}, \
 refresh_token = {{ env = "DEMO_REFRESH_TOKEN" }} }}
+
+[guard]
+people = 1000000
 """
+"""Nobody is asked about leavers: here years pass within a day."""
 
 
 class Vendors:

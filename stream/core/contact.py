@@ -144,6 +144,12 @@ def writes(desired: DesiredContact, actual: ActualContact, employee: str) -> Wri
     )
 
 
+def address_given_up(desired: DesiredContact, actual: ActualContact) -> DesiredContact:
+    """The contact as it is, without its address."""
+    unknown = dict.fromkeys(PERSON_FIELDS)
+    return desired.model_copy(update={**unknown, "email": "", "custom_fields": {}, "active": actual.active})
+
+
 def shows(desired: DesiredContact, actual: ActualContact) -> bool:
     """Whether an answer shows what was sent. Zoho may drop a field silently (seen live)."""
     primary = actual.primary

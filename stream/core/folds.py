@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from stream.core.debt import NOTHING, Debt
-from stream.core.rows import Asked, Attempt, Company, ContactState, Person, Polled, Suspension
+from stream.core.rows import Asked, Attempt, Company, ContactState, Leave, Person, Polled, Suspension, Window
 from stream.records import (
     Command,
     CommandOutcome,
     ContactUpsert,
+    DesiredContact,
+    EmployeeId,
+    GuardOutcome,
     HrEvent,
     LaneOutcome,
     LogPosition,
@@ -22,6 +25,8 @@ PATIENT = ("sweep", "poll")
 """Kinds of events that nobody waits for."""
 MOST_AHEAD = timedelta(minutes=5)
 """A time of BambooHR's that lies further ahead of when we heard of it is wrong, and must not hide later changes."""
+APPROVE, REJECT = "approve holds", "reject holds"
+"""What the commands are called that decide about contacts; each names the very ones."""
 
 
 def hear(person: Person, event: HrEvent, position: LogPosition) -> Person:
@@ -32,11 +37,18 @@ def hear(person: Person, event: HrEvent, position: LogPosition) -> Person:
             "debt": person.debt.want(position.offset),
             "live": person.live if event.kind in PATIENT else max(person.live, position.offset),
             "insisted": max(person.insisted, position.offset) if event.insists else person.insisted,
+            **_decision(person, event, position),
             "asked_at": event.received_at if position.offset >= person.debt.wanted else person.asked_at,
             "heard_of": max([*told, *filter(None, [person.heard_of])], default=None),
             "folded": person.folded_with(position),
         }
     )
+
+
+def _decision(person: Person, event: HrEvent, position: LogPosition) -> dict[str, object]:
+    if event.decision is None or event.employees[1:] or position.offset < person.decided:
+        return {}
+    return {"decision": event.decision, "decided": position.offset}
 
 
 def wish(state: ContactState | None, upsert: ContactUpsert, position: LogPosition) -> ContactState:
@@ -66,6 +78,20 @@ def wish(state: ContactState | None, upsert: ContactUpsert, position: LogPositio
     )
 
 
+def not_wished_yet(employee: EmployeeId) -> ContactState:
+    """The row of a contact of which something is folded before the wish that it follows from, as in a rebuild."""
+    nothing = DesiredContact(
+        active=False,
+        contact_type="vendor",
+        first_name=None,
+        last_name=None,
+        email=None,
+        designation=None,
+        department=None,
+    )
+    return ContactState(employee=employee, desired=nothing)
+
+
 def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> ContactState:
     """What happened in Zoho. An attempt opens a question that any later outcome of the same debt answers.
 
@@ -79,9 +105,15 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
         debt = debt.settle(outcome.settles)
     if outcome.parks is not None and outcome.action == "previewed":
         debt = debt.preview(outcome.parks)
+    elif outcome.parks is not None and outcome.by_guard:
+        debt = debt.hold(outcome.parks)
     elif outcome.parks is not None:
         debt = debt.park(outcome.parks, outcome.reason or outcome.action)
-    unresolved = state.unresolved
+    unresolved, left, taken = state.unresolved, state.left, state.taken
+    if outcome.action == "held" and not outcome.by_guard and outcome.parks is not None:
+        taken = max(taken, outcome.parks)
+    if outcome.action == "attempting" and outcome.operation == "deactivate":
+        left = Leave(at=outcome.at, offset=max((cause.offset for cause in wish_of(outcome)), default=NOTHING))
     if outcome.action == "attempting":
         assert outcome.operation is not None
         _, email = outcome.changes.get("email", (None, None))
@@ -93,6 +125,10 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
             "debt": debt,
             "unresolved": unresolved,
             "contact_id": outcome.contact_id or state.contact_id,
+            "active": state.active if outcome.active is None else outcome.active,
+            "left": left,
+            "held_at": outcome.at if outcome.by_guard else state.held_at,
+            "taken": taken,
             "applied": outcome.fingerprint or (None if outcome.action == "attempting" else state.applied),
             "error": outcome.reason if outcome.action in ("failed", "held") else state.error if unresolved else None,
             "folded": state.folded_with(position),
@@ -103,6 +139,24 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
 def wish_of(outcome: SyncOutcome) -> tuple[LogPosition, ...]:
     """The reading from which the outcome's wish followed: what it settles is offsets of its topic."""
     return tuple(cause for cause in outcome.chain if cause.topic == EMPLOYEES.name)
+
+
+def decide(state: ContactState, command: Command, offset: int, position: LogPosition) -> ContactState:
+    """A person decided about what the leaver guard holds up to an employees offset."""
+    debt = state.debt
+    if command.command == APPROVE:
+        debt = debt.approve(offset)
+    elif command.command == REJECT:
+        debt = debt.reject(offset)
+    return state.model_copy(update={"debt": debt, "folded": state.folded_with(position)})
+
+
+def watch(company: Company, outcome: GuardOutcome, position: LogPosition) -> Company:
+    """The leaver guard's window. One that was closed stays so to its end."""
+    before = company.window
+    closed = before is not None and before.opened_at == outcome.opened_at and before.closed
+    window = Window(opened_at=outcome.opened_at, people=outcome.people, closed=closed or outcome.state == "closed")
+    return company.model_copy(update={"window": window, "folded": company.folded_with(position)})
 
 
 def note(company: Company, outcome: LaneOutcome, position: LogPosition) -> Company:

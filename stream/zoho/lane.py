@@ -13,7 +13,16 @@ from typing import Any, Literal
 
 from stream.clock import Clock
 from stream.codec import fingerprint
-from stream.core.contact import ActualContact, Writes, body_to_create, renamed, shows, without_unknown_persons, writes
+from stream.core.contact import (
+    ActualContact,
+    Writes,
+    address_given_up,
+    body_to_create,
+    renamed,
+    shows,
+    without_unknown_persons,
+    writes,
+)
 from stream.core.debt import NOTHING
 from stream.core.rows import ContactState
 from stream.due import BACKFILL, EDIT, JOINER, LEAVER
@@ -23,6 +32,7 @@ from stream.lane import LaneClosed, Owed, Paid, Waiting
 from stream.records import ConnectionId, ContactId, ContactKey, DesiredContact, LogPosition, OutcomeAction, SyncOutcome
 from stream.telemetry import OUTCOMES_TOTAL, log
 from stream.zoho.errors import NameTaken
+from stream.zoho.leavers import LeaverHeld, Leavers
 from stream.zoho.lookup import AddressTaken, Lookup
 from stream.zoho.payment import Contacts, Payment
 
@@ -51,6 +61,7 @@ class KeepContacts:
         state_of: Callable[[ContactKey], ContactState | None],
         append: Callable[[SyncOutcome], Awaitable[LogPosition]],
         guard: FloodGuard,
+        leavers: Leavers,
         clock: Clock,
         settle_time: float,
     ) -> None:
@@ -62,6 +73,7 @@ class KeepContacts:
         self._state_of = state_of
         self._append = append
         self._guard = guard
+        self._leavers = leavers
         self._clock = clock
         self._settle_time = settle_time
         self._unresolved_since: dict[ContactKey, tuple[int, float]] = {}
@@ -74,6 +86,7 @@ class KeepContacts:
             return None
         if state.contact_id is not None:
             self._lookup.bind(state.contact_id, ContactKey(key))
+        self._leavers.note(ContactKey(key), state)
         return Owed(self._owes(state), _class_of(state), state.folded)
 
     async def pay(self, key: str) -> Paid | None:
@@ -96,6 +109,9 @@ class KeepContacts:
             await self._pay(payment)
         except NotFound as error:
             raise Retriable("The contact vanished while it was being kept: it is looked up again.") from error
+        except LeaverHeld as error:
+            await self._say(payment, "held", parks=payment.wanted, error=error, by_guard=True)
+            return payment.ended("accepted" if payment.asked else "not asked")
         except RecordRefused as error:
             await self._give_up(payment, error)
             return payment.ended("refused")
@@ -153,6 +169,8 @@ class KeepContacts:
         if known and state.insisted <= state.debt.settled:
             await self._finish(payment, "unchanged", state.contact_id)
             return
+        if state.active and not payment.desired.active and payment.desired.email and state.unresolved is None:
+            await self._leavers.ask(payment.key, state)  # before anything is asked of Zoho Books
         actual, action = await self._lookup.find(payment)
         payment.attempt = state.unresolved.offset if state.unresolved else None
         if actual is None:
@@ -165,7 +183,9 @@ class KeepContacts:
             await self._finish(payment, action or "unchanged", actual.contact_id)
             return
         if action is not None:
-            await self._say(payment, action, contact=actual.contact_id)
+            await self._say(payment, action, contact=actual.contact_id, active=actual.active)
+        if wanted.deactivate:
+            await self._ask_guard(payment, actual)
         await self._write(payment, actual, wanted)
 
     async def _create(self, payment: Payment) -> tuple[ActualContact, OutcomeAction | None]:
@@ -182,12 +202,25 @@ class KeepContacts:
             logger.warning("zoho.fields_dropped", connection=self._connection, contact_key=payment.key)
             # What the answer does not show is read back from the contact itself before it counts as written. The id is
             # said first: a contact without its address could not be found again.
-            await self._say(payment, "created", contact=actual.contact_id)
+            await self._say(payment, "created", contact=actual.contact_id, active=actual.active)
             return without_unknown_persons(await payment.counted(self._client.contact(actual.contact_id))), None
         return without_unknown_persons(actual), "created"
 
-    async def _write(self, payment: Payment, actual: ActualContact, wanted: Writes) -> None:
-        """A leaver is made inactive before anything else, a rehire active after everything else."""
+    async def _ask_guard(self, payment: Payment, actual: ActualContact) -> None:
+        """Raises LeaverHeld. The contact then stays as it is, but for an address that is somebody else's by now."""
+        try:
+            await self._leavers.ask(payment.key, payment.state)
+        except LeaverHeld:
+            if payment.desired.email == "":
+                wish = address_given_up(payment.desired, actual)
+                await self._write(payment, actual, writes(wish, actual, payment.state.employee), ends=False)
+            raise
+
+    async def _write(self, payment: Payment, actual: ActualContact, wanted: Writes, *, ends: bool = True) -> None:
+        """A leaver is made inactive before anything else, a rehire active after everything else.
+
+        ends: the debt is paid by that.
+        """
         contact = actual.contact_id
         body = wanted.update
         steps: list[tuple[Operation, Callable[[], Coroutine[Any, Any, Any]]]] = []
@@ -206,10 +239,11 @@ class KeepContacts:
                 assert body is not None
                 second = partial(self._client.update, contact, renamed(body, payment.desired, payment.state.employee))
                 await self._attempt(payment, operation, second)
-            if number == len(steps):
+            if number == len(steps) and ends:
                 await self._finish(payment, DONE[operation], contact)
             else:
-                await self._say(payment, DONE[operation], contact=contact)
+                active = {"activate": True, "deactivate": False}.get(operation)
+                await self._say(payment, DONE[operation], contact=contact, active=active)
 
     async def _attempt(
         self, payment: Payment, operation: Operation, call: Callable[[], Coroutine[Any, Any, Any]]
@@ -230,7 +264,8 @@ class KeepContacts:
 
     async def _finish(self, payment: Payment, action: OutcomeAction, contact: ContactId | None) -> None:
         shown = payment.fingerprint if contact is not None else None
-        await self._say(payment, action, contact=contact, settles=payment.wanted, shown=shown)
+        active = payment.desired.active if contact is not None else None
+        await self._say(payment, action, contact=contact, settles=payment.wanted, shown=shown, active=active)
         self._unresolved_since.pop(payment.key, None)
         self._not_applied.pop(payment.key, None)
 
@@ -244,6 +279,8 @@ class KeepContacts:
         settles: int | None = None,
         parks: int | None = None,
         shown: str | None = None,
+        active: bool | None = None,
+        by_guard: bool = False,
         reason: str | None = None,
         error: RecordRefused | None = None,
         status: int | None = None,
@@ -263,6 +300,8 @@ class KeepContacts:
                 attempt=payment.attempt if ends else None,
                 changes=payment.changes if ends or operation == "create" else {},
                 fingerprint=shown,
+                active=active,
+                by_guard=by_guard,
                 reason=error.message if error is not None else reason,
                 error=type(error).__name__ if error is not None else None,
                 chain=payment.state.chain,

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from stream.core.debt import Debt
 from stream.topics import changelog_of
 from tests.simulation.broker import Broker
 from tests.simulation.offices import Violation
@@ -17,8 +18,7 @@ def violations_at_rest(broker: Broker) -> list[Violation]:
         for table in ("people", "contacts"):
             rows = _rows(broker, table, partition)
             for key, row in rows.items():
-                debt = row["debt"]
-                if debt["wanted"] > max(debt["settled"], debt["parked"]):
+                if Debt.model_validate(row["debt"]).owed:
                     found.append(Violation("lost", f"{table} {key} is owed, and nobody is at it"))
             if table == "contacts":
                 found += _shared(rows)

@@ -11,7 +11,7 @@ import orjson
 
 from stream.core.debt import NOTHING
 from stream.records import AnyRecord, ContactKey, SyncOutcome
-from stream.topics import CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS, OUTCOMES
+from stream.topics import COMMANDS, CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS, OUTCOMES
 from tests.simulation.broker import Entry
 from tests.simulation.loop import SimulatedTime
 from tests.simulation.offices import Violation, version_of, who_is
@@ -19,8 +19,8 @@ from tests.simulation.vendors import Answer, Exchange, Office
 
 MINUTE_S = 60.0
 
-Debt = tuple[int, int, int]
-"""Wanted, settled, parked."""
+Debt = tuple[int, ...]
+"""Wanted, settled, parked, held, approved, rejected."""
 
 
 class Watch:
@@ -45,7 +45,7 @@ class Watch:
     # -- rows ---------------------------------------------------------------------------------------------------------
 
     def rows_written(self, table: str, entries: Sequence[Entry], *, by_owner: bool) -> None:
-        """These rows are durable. What an owner sees from now on never falls: wanted, settled and parked."""
+        """These rows are durable. What an owner sees from now on never falls."""
         if table not in ("people", "contacts"):
             return
         for key, row in entries:
@@ -61,7 +61,7 @@ class Watch:
             self._known[place] = now if known is None else _greatest(now, known)
             if by_owner:
                 if floor is not None and _is_less(now, floor):
-                    self.violated(f"{table} {key.decode()}: wanted, settled, parked fell from {floor} to {now}")
+                    self.violated(f"{table} {key.decode()}: a debt fell from {floor} to {now}")
                 self._floors[place] = now if floor is None else _greatest(now, floor)
 
     def recovered(self, table: str, rows: dict[bytes, bytes], prefixes: Sequence[bytes]) -> None:
@@ -81,9 +81,9 @@ class Watch:
                 record = orjson.loads(value or b"")
             except orjson.JSONDecodeError:
                 continue
-            for table, key, wanted, settled in _debts_of(topic, offset, record):
+            for table, key, wanted, ended, decided in _debts_of(topic, offset, record):
                 known = self._known.get((table, f"{record['connection']}/{key}".encode()))
-                if known is None or known[0] < wanted or max(known[1:]) < settled:
+                if known is None or known[0] < wanted or max(known[1:4]) < ended or max(known[4:]) < decided:
                     self.violated(f"{table} {key}: {topic} is committed beyond {offset}, which is in no row")
 
     # -- calls --------------------------------------------------------------------------------------------------------
@@ -129,26 +129,29 @@ class Watch:
 
 def _debt_of(row: bytes) -> Debt:
     debt = orjson.loads(row)["debt"]
-    return debt["wanted"], debt["settled"], debt["parked"]
+    return tuple(debt[part] for part in ("wanted", "settled", "parked", "held", "approved", "rejected"))
 
 
 def _greatest(one: Debt, other: Debt) -> Debt:
-    return max(one[0], other[0]), max(one[1], other[1]), max(one[2], other[2])
+    return tuple(map(max, one, other))
 
 
 def _is_less(now: Debt, before: Debt) -> bool:
-    return now[0] < before[0] or now[1] < before[1] or now[2] < before[2]
+    return any(new < old for new, old in zip(now, before, strict=True))
 
 
-def _debts_of(topic: str, offset: int, record: dict[str, Any]) -> Iterator[tuple[str, str, int, int]]:
-    """Table, key, and what its row must have come to: wanted, and settled or parked."""
+def _debts_of(topic: str, offset: int, record: dict[str, Any]) -> Iterator[tuple[str, str, int, int, int]]:
+    """Table, key, and what its row must have come to: wanted; settled, parked or held; approved or rejected."""
     if topic == HR_EVENTS.name:
         for employee in record["employees"]:
-            yield "people", employee, offset, NOTHING
+            yield "people", employee, offset, NOTHING, NOTHING
     elif topic == EMPLOYEES.name:
-        yield "people", record["employee"], NOTHING, record["through"]
+        yield "people", record["employee"], NOTHING, record["through"], NOTHING
     elif topic == CONTACT_UPSERTS.name:
-        yield "contacts", record["contact_key"], record["cause"]["offset"], NOTHING
+        yield "contacts", record["contact_key"], record["cause"]["offset"], NOTHING, NOTHING
     elif topic == OUTCOMES.name and record["kind"] == "sync":
-        ends = (record["settles"], record["parks"])
-        yield "contacts", record["contact_key"], NOTHING, max((end for end in ends if end is not None), default=NOTHING)
+        ended = max((end for end in (record["settles"], record["parks"]) if end is not None), default=NOTHING)
+        yield "contacts", record["contact_key"], NOTHING, ended, NOTHING
+    elif topic == COMMANDS.name:
+        for held in record.get("holds", ()):
+            yield "contacts", held["contact_key"], NOTHING, NOTHING, held["wish"]["offset"]

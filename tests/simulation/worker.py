@@ -239,7 +239,7 @@ class Worker:
         roster(app, self.folding, employees, people, addresses, self._mapping_of)
         sink(app, self.folding, upserts, contacts)
         settle(app, self.folding, outcomes, contacts, companies)
-        operate(app, self.folding, commands, companies)
+        operate(app, self.folding, commands, contacts, companies)
         self._opening: asyncio.Task[None] | None = None
 
     def _agent(self, topic: Topic, **_: Any) -> Callable[[Any], Any]:

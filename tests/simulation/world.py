@@ -25,6 +25,7 @@ from tests.simulation.broker import Broker, Coordinator, Entry
 from tests.simulation.edges import Disk, Life
 from tests.simulation.loop import SimulatedTime
 from tests.simulation.offices import Staff, Violation
+from tests.simulation.operator import STRICT, Operator, policy_of, too_many_left
 from tests.simulation.replay import replayed
 from tests.simulation.rest import violations_at_rest
 from tests.simulation.script import Change, Fault, Script
@@ -71,6 +72,7 @@ class World:
         self._chance = random.Random(f"run {script.seed}")
         self._broker = Broker(PARTITIONS)
         self._coordinator = Coordinator(loop, PARTITIONS, self._chance)
+        self._operator = Operator(loop, self._broker, script.seed)
         self._watch = Watch(loop)
         self._broker.moved = self._watch.committed
         self._vendors = Vendors(loop, self._chance)
@@ -89,6 +91,7 @@ class World:
         try:
             for number in range(self._script.workers):
                 self._begin(number)
+            working = asyncio.create_task(self._operator.work())
             for entry in self._script.entries:
                 await asyncio.sleep(entry.at - self._loop.time())
                 if isinstance(entry, Change):
@@ -100,12 +103,14 @@ class World:
                 for staff in self._staff:
                     self._notices = Change(0.0, 0, "edit", 0, 0, 0.1, None)
                     staff.calm()
+            working.cancel()
             found = await self._rest()
             seconds = self._loop.time()
             digest = self._digest()
             if not found:
                 found = [violation for staff in self._staff for violation in staff.violations()]
                 found += violations_at_rest(self._broker)
+                found += too_many_left(self._broker) if policy_of(self._script.seed) == STRICT else []
                 found += await self._replay() if self._script.replayed else []
             found = [*self._watch.found, *found, *(Violation("invariant_violations", w) for w in self._loop.failures)]
             return Report(self._script, self._faults, tuple(found), self._calls, seconds, digest)
@@ -126,6 +131,7 @@ class World:
         record = Connection(
             connection=connection,
             mode="live",
+            guard=policy_of(self._script.seed),
             bamboohr=BambooHrSettings(
                 subdomain=connection, api_key=seal(office.bamboohr.credentials.api_key, "bamboohr.api_key")
             ),
@@ -274,7 +280,9 @@ class World:
             await asyncio.sleep(1.0)
             still = still + 1 if self._is_at_rest() else 0
             if still > 3:
-                return []
+                if not self._operator.approve_all():
+                    return []
+                still = 0
         return [Violation("lost", "it does not come to rest")]
 
     def _is_at_rest(self) -> bool:

@@ -11,7 +11,7 @@ from stream.binding import Binding, refuse_conflicts
 from stream.codec import canonical, decode
 from stream.connection_file import ConnectionFile, load_connection, seal
 from stream.errors import ConnectionFileError
-from stream.records import Connection, ConnectionId, QuietHours, Reconciling
+from stream.records import Connection, ConnectionId, LeaverGuard, QuietHours, Reconciling
 from stream.topics import CONNECTIONS
 from stream.vault import Vault
 from stream.vault.vault import new_keyset
@@ -313,3 +313,22 @@ def test_people_are_asked_for_every_quarter_of_an_hour_unless_the_file_says_othe
 )
 def test_a_schedule_that_cannot_be_kept_is_refused_in_a_sentence(folder: Path, table: str, fault: str) -> None:
     assert fault in refusal(folder, f"{FILE}[reconcile]\n{table}\n")
+
+
+def test_how_many_may_leave_is_said_in_a_table_of_its_own(folder: Path) -> None:
+    assert load(folder).guard == LeaverGuard(people=10, percent=20, hours=24)
+    few = load(folder, FILE + "[guard]\npeople = 1\nhours = 48")
+    assert few.guard == LeaverGuard(people=1, percent=20, hours=48)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("percent = 101", "guard.percent: must be at most 100"),
+        ("people = -1", "guard.people: must be at least 0"),
+        ("hours = 0", "guard.hours: must be at least 1"),
+        ("days = 1", "guard.days: is not known here"),
+    ],
+)
+def test_a_guard_that_makes_no_sense_is_refused(folder: Path, line: str, fault: str) -> None:
+    assert fault in refusal(folder, f"{FILE}[guard]\n{line}")

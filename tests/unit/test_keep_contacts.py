@@ -46,7 +46,7 @@ def only(world: SmallWorld) -> StoredContact:
 
 
 def actions(world: SmallWorld) -> list[str]:
-    return [outcome.action for outcome in world.outcomes]
+    return [outcome.action for outcome in world.outcomes if isinstance(outcome, SyncOutcome)]
 
 
 def key_of(world: SmallWorld, employee: str) -> ContactKey:
