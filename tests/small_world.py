@@ -23,6 +23,7 @@ from stream.records import (
     ConnectionId,
     ContactKey,
     ContactUpsert,
+    Decision,
     Email,
     EmployeeId,
     EmployeeSnapshot,
@@ -131,12 +132,21 @@ class SmallWorld:
         self.truth[EmployeeId(employee)] = fields
         self.notice(employee, insists=insists)
 
-    def notice(self, employee: str, *, insists: bool = False, kind: HrEventKind = "webhook") -> None:
+    def notice(
+        self,
+        employee: str,
+        *,
+        insists: bool = False,
+        kind: HrEventKind = "webhook",
+        among: tuple[str, ...] = (),
+    ) -> None:
+        """among: an operator gives the address that these state to the employee."""
         event = HrEvent(
             connection=ACME,
             employees=(EmployeeId(employee),),
             kind=kind,
-            insists=insists,
+            insists=insists or bool(among),
+            decision=Decision(among=tuple(map(EmployeeId, among))) if among else None,
             received_at=self.clock.now(),
         )
         self.hr_events.append(event)

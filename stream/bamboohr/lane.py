@@ -67,6 +67,7 @@ class ReadPeople:
             employee=employee,
             through=through,
             insists=person.insisted > person.debt.settled,
+            decision=person.undone,
             backfill=not person.debt.owes(person.live),
             cause=self._event_at(through),
             mapping_version=self._mapping_version,

@@ -1,7 +1,8 @@
 """Snapshots -> who claims which address, who holds it, and which contacts must change.
 
 The contact of an address stands for its holder: the one active person who claims it. Two active people on one address
-are held: nobody's contact is touched until one of them moves on, except that whoever has left is made inactive. A
+are held: nobody's contact is touched until one of them moves on or a person decides who holds it, except that whoever
+has left is made inactive. A decision is about those whom the person saw, and ends when the holder leaves the address. A
 contact belongs to a person by its key, which follows the person through changes of address; only when the holder has
 left does it pass to a new holder who has none. Whoever moves to an address that is held still has the former one on the
 contact, and so keeps a lesser claim to it: it can be given up to the next one there.
@@ -16,7 +17,7 @@ from stream.core.claim import brought
 from stream.core.contact import email_key
 from stream.core.debt import NOTHING
 from stream.core.mapping import filled, with_activity
-from stream.core.rows import Address, Claim, Person, Standing
+from stream.core.rows import Address, Claim, Given, Person, Standing
 from stream.records import (
     ContactKey,
     ContactUpsert,
@@ -27,6 +28,8 @@ from stream.records import (
     LogPosition,
     Mapping,
 )
+
+VOID = "the decision about its address is void: not the same people state it any more"
 
 
 @dataclass(frozen=True)
@@ -132,16 +135,30 @@ class _Folding:
         """Move the person's claim to where the reading puts it, and settle the addresses it left and reached."""
         before = self.person(employee).email
         former = None if before is None else self.address(before).claims.get(employee)
+        given = self.snapshot.decision is None
         found = brought(self.snapshot, self.mapping, before, former)
         if found.claim is not None and found.email is not None:
             if before is not None and before != found.email:
                 self._withdraw(employee, before)
             self._state(employee, found.email, found.claim)
+            given = self._give(employee, found.email)
             self._linger(employee, found.email, found.claim)
             self.change(employee, email=found.email)
         while self.unsettled:
             self._settle(self.unsettled.pop(0))
-        return found.problem
+        return found.problem if given else VOID
+
+    def _give(self, employee: EmployeeId, email: Email) -> bool:
+        """Do what a person decided about the address; False when it is no longer what that person saw."""
+        decision = self.snapshot.decision
+        if decision is None:
+            return True
+        address = self.address(email)
+        if employee not in address.active or set(decision.among) != set(address.active):
+            return False
+        given = Given(holder=employee, among=decision.among)
+        self.addresses[email] = address.model_copy(update={"given": given})
+        return True
 
     def _state(self, employee: EmployeeId, email: Email, claim: Claim) -> None:
         address = self.address(email)
@@ -177,7 +194,8 @@ class _Folding:
         address = self.addresses[email]
         held = address.contested
         holder = self._holder(address)
-        self.addresses[email] = address.model_copy(update={"held": held, "holder": holder})
+        given = address.given if address.given is not None and address.given.holder in address.active else None
+        self.addresses[email] = address.model_copy(update={"held": held, "holder": holder, "given": given})
         if held:
             self._deactivate_departed(address)
             return
@@ -195,10 +213,14 @@ class _Folding:
                 self._give_up_address(who, claim, holder, email)
 
     def _holder(self, address: Address) -> EmployeeId | None:
-        """The one active person; while several are held, or none is left, whoever held it goes on doing so."""
+        """The one active person, or the one to whom it was given; while several are held, or none is left, whoever held
+        it goes on doing so.
+        """
         active = address.active
         if len(active) == 1:
             return active[0]
+        if address.is_given and address.given is not None:
+            return address.given.holder
         before = address.holder if address.holder in address.claims else None
         if active or (before is not None and self.person(before).contact_key is not None):
             return before

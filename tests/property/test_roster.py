@@ -24,24 +24,27 @@ readings = st.one_of(
         jobTitle=st.sampled_from(["Engineer", "Lead"]),
     ),
 )
-histories = st.lists(st.tuples(st.sampled_from(PEOPLE), readings, st.booleans()), max_size=14)
+decisions = st.sampled_from([(), (), (), ("1", "2"), ("1", "2", "3"), PEOPLE])
+"""Who was seen on one address by the person who gave it to the one who is read; empty: nobody decided anything."""
+histories = st.lists(st.tuples(st.sampled_from(PEOPLE), readings, st.booleans(), decisions), max_size=14)
 lasts = st.fixed_dictionaries(
     {
         who: st.builds(person, st.sampled_from(ADDRESSES), status=st.sampled_from(["Active", "Inactive"]))
         for who in PEOPLE
     }
 )
-Reading = tuple[str, dict[str, str] | None, bool]
+Reading = tuple[str, dict[str, str] | None, bool, tuple[str, ...]]
 
 
 def snapshot(reading: Reading, through: int) -> EmployeeSnapshot:
-    who, fields, insists = reading
+    who, fields, insists, among = reading
     return EmployeeSnapshot.model_validate(
         {
             "connection": ACME,
             "employee": who,
             "through": through,
-            "insists": insists,
+            "insists": insists or bool(among),
+            "decision": {"among": among} if among else None,
             "cause": at(HR_EVENTS, through),
             "mapping_version": "m",
             "read_at": "2026-03-02T09:00:00Z",
@@ -90,7 +93,7 @@ def test_an_older_reading_never_changes_anything(
     settled = before.people.get(who, Person()).debt.settled
     if settled < 0:
         return
-    fold_ = fold(tables, (who, fields, insists), len(history), through=settled)
+    fold_ = fold(tables, (who, fields, insists, ()), len(history), through=settled)
     assert fold_.upserts == ()
     assert tables.addresses == before.addresses
     row = tables.people[who]
@@ -122,9 +125,10 @@ def test_each_contact_shows_an_address_that_no_other_active_contact_shows(histor
         shown = [row.shown.email.lower() for row in tables.people.values() if row.shown is not None and row.shown.email]
         assert len(shown) == len(set(shown))
         for email, address in tables.addresses.items():
-            if len(address.active) == 1:
-                holder = tables.people[address.active[0]]
-                assert address.holder == address.active[0]
+            assert address.held == address.contested
+            if address.active and not address.held:
+                assert address.holder in address.active
+                holder = tables.people[address.holder]
                 assert holder.shown is not None
                 assert (holder.shown.email.lower(), holder.shown.active) == (email, True)
             for who, claim in address.claims.items():
@@ -163,10 +167,12 @@ def test_the_order_in_which_people_are_read_last_makes_no_difference(
 ) -> None:
     start = folded(history)
     ends = [
-        active_contacts(folded([(who, last[who], False) for who in order], copied(start), first=len(history)))
+        active_contacts(folded([(who, last[who], False, ()) for who in order], copied(start), first=len(history)))
         for order in itertools.permutations(PEOPLE)
     ]
     assert all(end == ends[0] for end in ends)
+    if any(among for _, _, _, among in history):
+        return  # who was given a shared address is shown too
     claims = [fields["workEmail"] for fields in last.values() if fields["status"] == "Active"]
     alone = {
         (who, fields["workEmail"])
@@ -184,3 +190,30 @@ def test_every_row_that_was_touched_knows_its_input(history: list[Reading]) -> N
         result = fold(tables, reading, offset)
         rows: list[Person | Address] = [*result.people.values(), *result.addresses.values()]
         assert all(row.folded[EMPLOYEES] == offset for row in rows)
+
+
+@settings(deadline=None, max_examples=200)
+@given(histories, st.permutations(PEOPLE).map(lambda order: tuple(order[:3])))
+def test_an_address_that_was_given_is_its_holders_until_the_holder_leaves_it_or_somebody_else_states_it(
+    history: list[Reading], people: tuple[str, str, str]
+) -> None:
+    one, other, third = people
+    nobody: list[Reading] = [(who, person(f"{who}@acme.test"), False, ()) for who in PEOPLE]
+    shared = person(ADDRESSES[0])
+    tables = folded([*history, *nobody, (one, shared, False, ()), (other, shared, False, ())])
+    address = tables.addresses[ADDRESSES[0]]  # type: ignore[index]
+    assert (address.held, set(address.active)) == (True, {one, other})
+    offset = len(history) + len(nobody) + 2
+    fold(tables, (one, shared, True, tuple(sorted((one, other)))), offset)
+    shown = {who: row.shown for who, row in tables.people.items() if row.shown is not None}
+    assert (shown[one].email, shown[one].active) == (ADDRESSES[0], True)  # type: ignore[index]
+    assert (shown[other].email, shown[other].active) == ("", True)  # type: ignore[index]
+    later = copied(tables)
+    fold(later, (third, shared, False, ()), offset + 1)
+    assert later.addresses[ADDRESSES[0]].held  # type: ignore[index]
+    assert later.people[one].shown == shown[one]  # type: ignore[index]
+    left = person(ADDRESSES[0], status="Terminated")
+    fold(tables, (one, left, False, ()), offset + 1)
+    assert tables.addresses[ADDRESSES[0]].holder == other  # type: ignore[index]
+    fold(tables, (one, shared, False, ()), offset + 2)
+    assert tables.addresses[ADDRESSES[0]].held  # type: ignore[index]
