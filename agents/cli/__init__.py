@@ -27,6 +27,7 @@ GROUPS = (
     "connection",
     "reconcile",
     "dead_letters",
+    "holds",
     "kafka",
     "gateway",
     "worker",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from stream.core.debt import NOTHING, Debt
@@ -139,6 +140,11 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
 def wish_of(outcome: SyncOutcome) -> tuple[LogPosition, ...]:
     """The reading from which the outcome's wish followed: what it settles is offsets of its topic."""
     return tuple(cause for cause in outcome.chain if cause.topic == EMPLOYEES.name)
+
+
+def on_employees(chain: Sequence[LogPosition]) -> LogPosition | None:
+    """The reading in a chain of causes."""
+    return next((cause for cause in chain if cause.topic == EMPLOYEES.name), None)
 
 
 def decide(state: ContactState, command: Command, offset: int, position: LogPosition) -> ContactState:

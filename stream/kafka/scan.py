@@ -5,7 +5,7 @@ Faust, no tables, and never more in memory than Kafka hands out at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -16,8 +16,8 @@ from aiokafka.errors import KafkaError
 from stream.errors import LogUnavailable
 from stream.kafka.admin import admin, describe
 from stream.kafka.consumer import ungrouped
-from stream.records import LogPosition
-from stream.topics import Topic
+from stream.records import ConnectionId, LogPosition
+from stream.topics import Topic, partition_of
 
 T = TypeVar("T")
 
@@ -32,6 +32,7 @@ class Entry:
     position: LogPosition
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class LogScan:
@@ -53,6 +54,12 @@ class LogScan:
             for number in range(count)
         }
         async for entry in self._read(places, {}):
+            yield entry
+
+    async def beside(self, connection: ConnectionId, topic: str) -> AsyncIterator[Entry]:
+        """All that the topic holds in the partition of this connection, in order: that of others in it too."""
+        topic_id, count = (await self._described([topic]))[topic]
+        async for entry in self._read({TopicPartition(topic, partition_of(connection, count)): topic_id}, {}):
             yield entry
 
     async def these(self, positions: Iterable[LogPosition]) -> AsyncIterator[Entry]:
@@ -138,7 +145,7 @@ class LogScan:
 
 def _entry(tp: TopicPartition, topic_id: str, message: Any) -> Entry:
     position = LogPosition(topic=tp.topic, topic_id=topic_id, partition=tp.partition, offset=message.offset)
-    return Entry(position, message.key, message.value)
+    return Entry(position, message.key, message.value, message.headers)
 
 
 async def _begin(

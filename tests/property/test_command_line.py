@@ -24,6 +24,8 @@ VERBS = [
     "add",
     "redrive",
     "drop",
+    "approve",
+    "reject",
     "apply",
     "check",
     "bamboohr",
@@ -32,7 +34,20 @@ VERBS = [
     "-h",
     "--version",
 ]
-OPTIONS = ["--json", "--limit", "--since", "--until", "--all", "--yes", "--dry-run", "--state", "--port", "--employees"]
+OPTIONS = [
+    "--json",
+    "--limit",
+    "--since",
+    "--until",
+    "--all",
+    "--yes",
+    "--dry-run",
+    "--state",
+    "--port",
+    "--employees",
+    "--holder",
+    "--seen",
+]
 MORE = [
     "--",
     "-",
@@ -67,6 +82,11 @@ WHOLE = [
     "dead-letters redrive",
     "dead-letters redrive --all --dry-run",
     "dead-letters drop 0:1",
+    "holds",
+    "holds acme --json",
+    "holds approve acme leaver-17@42 --no-wait",
+    "holds approve address-17-23 --holder 17",
+    "holds reject --yes",
     "sandbox zoho --port 0",
     "demo --employees 5",
     "up",
