@@ -9,12 +9,13 @@ from stream.core import folds
 from stream.core.debt import Debt
 from stream.core.mapping import desired_contact
 from stream.core.rows import ContactState, Person
-from stream.records import ContactUpsert, HrEvent, Mapping, SyncOutcome
+from stream.records import Command, ContactUpsert, HrEvent, Mapping, SyncOutcome
 from tests.fake_clock import START
-from tests.small_world import ACME, CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS, OUTCOMES, at, person
+from tests.small_world import ACME, COMMANDS, CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS, OUTCOMES, at, person
 
 offsets = st.integers(0, 12)
-debts = st.lists(st.tuples(st.sampled_from(["want", "settle", "park", "preview"]), offsets), max_size=12)
+STEPS = ["want", "settle", "park", "preview", "hold", "approve", "reject"]
+debts = st.lists(st.tuples(st.sampled_from(STEPS), offsets), max_size=12)
 upserts = st.builds(
     lambda cause, title, insists: ContactUpsert.model_validate(
         {
@@ -32,15 +33,18 @@ upserts = st.builds(
     st.booleans(),
 )
 outcomes = st.builds(
-    lambda action, offset, attempt: SyncOutcome.model_validate(
+    lambda action, offset, attempt, by_guard, active: SyncOutcome.model_validate(
         {
             "connection": ACME,
             "contact_key": "k",
             "employee": "1",
             "action": action,
-            "operation": "update" if action == "attempting" else None,
+            "operation": ("deactivate" if by_guard else "update") if action == "attempting" else None,
+            "chain": (at(EMPLOYEES, offset),),
             "settles": offset if action in ("updated", "unchanged") else None,
             "parks": offset if action in ("failed", "held", "previewed") else None,
+            "by_guard": action == "held" and by_guard,
+            "active": active,
             "attempt": None if action == "attempting" else attempt,
             "fingerprint": "f" if action == "updated" else None,
             "at": START,
@@ -49,6 +53,21 @@ outcomes = st.builds(
     st.sampled_from(["attempting", "updated", "unchanged", "failed", "held", "previewed"]),
     offsets,
     st.one_of(st.none(), offsets),
+    st.booleans(),
+    st.sampled_from([None, True, False]),
+)
+decisions = st.builds(
+    lambda command, offset: Command.model_validate(
+        {
+            "connection": ACME,
+            "command": command,
+            "asked_by": "ada",
+            "holds": ({"contact_key": "k", "employee": "1", "wish": at(EMPLOYEES, offset)},),
+            "at": START,
+        }
+    ),
+    st.sampled_from([folds.APPROVE, folds.REJECT]),
+    offsets,
 )
 
 
@@ -57,12 +76,14 @@ def test_a_debt_only_grows_and_every_step_may_be_repeated(steps: list[tuple[str,
     debt = Debt()
     for step, offset in steps:
         after = getattr(debt, step)(offset, *(["why"] if step == "park" else []))
-        for part in ("wanted", "settled", "parked", "previewed"):
+        for part in ("wanted", "settled", "parked", "previewed", "held", "approved", "rejected"):
             assert getattr(after, part) >= getattr(debt, part)
         assert getattr(after, step)(offset, *(["why"] if step == "park" else [])) == after
         debt = after
     assert (debt.reason is not None) == (debt.parked > debt.settled)
-    assert debt.want(1 + max(debt.settled, debt.parked)).owed
+    assert debt.want(1 + max(debt.settled, debt.parked, debt.held)).owed
+    assert debt.owes(debt.held) == (debt.approved >= debt.held > max(debt.settled, debt.parked))
+    assert not (debt.undecided and debt.owes(debt.held))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(["webhook", "sweep"])), min_size=1, max_size=8))
@@ -82,23 +103,37 @@ def test_hearing_a_row_of_events_again_changes_nothing(kinds: list[tuple[bool, s
 
 
 @settings(deadline=None)
-@given(upserts, st.lists(upserts, max_size=6), st.lists(outcomes, max_size=6), st.randoms(use_true_random=False))
-def test_wishes_and_outcomes_may_interleave_in_any_way(
-    first: ContactUpsert, wishes: list[ContactUpsert], learnt: list[SyncOutcome], random: object
+@given(
+    upserts,
+    st.lists(upserts, max_size=6),
+    st.lists(outcomes, max_size=6),
+    st.lists(decisions, max_size=4),
+    st.randoms(use_true_random=False),
+)
+def test_wishes_outcomes_and_decisions_may_interleave_in_any_way(
+    first: ContactUpsert,
+    wishes: list[ContactUpsert],
+    learnt: list[SyncOutcome],
+    decided: list[Command],
+    random: object,
 ) -> None:
-    def folded(order: list[bool]) -> ContactState:
+    def folded(order: list[str]) -> ContactState:
         state = folds.wish(None, first, at(CONTACT_UPSERTS, 0))
-        wished = told = 0
-        for wish in order:
-            if wish:
+        wished = told = said = 0
+        for topic in order:
+            if topic == CONTACT_UPSERTS:
                 state = folds.wish(state, wishes[wished], at(CONTACT_UPSERTS, 1 + wished))
                 wished += 1
-            else:
+            elif topic == OUTCOMES:
                 state = folds.learn(state, learnt[told], at(OUTCOMES, told))
                 told += 1
+            else:
+                (held,) = decided[said].holds
+                state = folds.decide(state, decided[said], held.wish.offset, at(COMMANDS, said))
+                said += 1
         return state
 
-    order = [True] * len(wishes) + [False] * len(learnt)
+    order = [CONTACT_UPSERTS] * len(wishes) + [OUTCOMES] * len(learnt) + [COMMANDS] * len(decided)
     mixed = list(order)
     random.shuffle(mixed)  # type: ignore[attr-defined]  # hypothesis has no public type for it
     assert folded(order) == folded(mixed)
