@@ -85,9 +85,12 @@ def decide(key: str, count: Headcount, policy: LeaverGuard, window: Window | Non
     if key in count.waiting:
         return Verdict(False, window)
     span = timedelta(hours=policy.hours)
+    is_open = window is not None and now < window.opened_at + span
+    if window is not None and is_open and window.closed:
+        return Verdict(False, window)  # without counting, however many follow
     gone = count.gone(now - span) | {key}
     news: Literal["opened", "closed"] | None = None
-    if window is None or now >= window.opened_at + span:
+    if window is None or not is_open:
         window, news = Window(opened_at=now, people=len(count.active | count.leaving | {key})), "opened"
     if not window.closed and is_too_many(len(gone), window.people, policy):
         window, news = window.model_copy(update={"closed": True}), "closed"
