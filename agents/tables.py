@@ -88,7 +88,8 @@ class Rows(Generic[R]):
 
     async def write(self, partition: int, values: Mapping[str, bytes]) -> None:
         """Make rows durable, then visible. Raises LogUnavailable when the changelog does not confirm in time."""
-        await self._put(partition, [(key.encode(), value) for key, value in values.items()])
+        if values:
+            await self._put(partition, [(key.encode(), value) for key, value in values.items()])
 
     async def _put(self, partition: int, entries: list[Entry]) -> None:
         own = self._own[partition]

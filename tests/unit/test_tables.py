@@ -219,3 +219,11 @@ async def test_keys_are_those_that_begin_with_the_prefix() -> None:
     store.rows = dict.fromkeys((b"acme/1", b"acme/2", b"acmes/1", b"b/1"), NEW)
     rows = await opened(MemoryChangelog(), store)
     assert list(rows.keys(HERE, "acme/")) == ["acme/1", "acme/2"]
+
+
+async def test_what_concerns_nobody_writes_nothing() -> None:
+    changelog, store = MemoryChangelog(), MemoryStore(Recovered(0))
+    rows = await opened(changelog, store)
+    before = list(changelog.records), store.offset
+    await rows.write(HERE, {})
+    assert (changelog.records, store.offset) == before
