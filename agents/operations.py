@@ -1,11 +1,12 @@
 """Carries out what operators ask of one connection. A command whose end is not on the log is carried out again, by us
-or by the next owner, so a handler must be safe to repeat. One of a name runs at a time; a newer one waits for it.
+or by the next owner, so a handler must be safe to repeat. One of a name runs at a time; a newer one waits for it, or
+joins it where nothing would be gained by doing it twice.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -41,13 +42,16 @@ class Operations:
         connection: ConnectionId,
         handlers: Mapping[str, Handler],
         *,
+        joined: Collection[str] = (),
         company: Callable[[], Company | None],
         append: Callable[[CommandOutcome], Awaitable[object]],
         crashed: Callable[[BaseException], None],
         clock: Clock,
     ) -> None:
+        """joined: commands whose end answers those too who asked for the same meanwhile."""
         self._connection = connection
         self._handlers = handlers
+        self._joined = joined
         self._company = company
         self._append = append
         self._crashed = crashed
@@ -82,7 +86,7 @@ class Operations:
         try:
             outcome = await self._carry_out(name, asked)
             await self._append(outcome)
-            self._answered[name] = asked.debt.wanted
+            self._answered[name] = outcome.cause.offset
         except LaneClosed:
             return
         except Exception as error:  # the log away or a bug must end the worker, not one task
@@ -106,6 +110,8 @@ class Operations:
     def _outcome(
         self, name: str, asked: Asked, state: Literal["done", "failed"], says: str, result: Mapping[str, JsonValue]
     ) -> CommandOutcome:
+        if name in self._joined and (company := self._company()) is not None:
+            asked = company.asked[name]
         return CommandOutcome(
             connection=self._connection,
             command=name,

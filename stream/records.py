@@ -227,7 +227,7 @@ class CommandOutcome(Record):
     """A command is under way, or has come to its end.
 
     command: its name. cause: the newest commands record of that name that it answers. says: a sentence for a person.
-    result: what was found, for machines; the command says what it holds.
+    result: what was found, for machines; the command says what it holds. Of progress: with what its next owner goes on.
     """
 
     kind: Literal["command"] = "command"

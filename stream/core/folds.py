@@ -180,7 +180,10 @@ def ask(company: Company, command: Command, position: LogPosition) -> Company:
         before = asked.get(command.command) or Asked(cause=position)
         if position.offset >= before.debt.wanted:
             asked[command.command] = Asked(
-                debt=before.debt.want(position.offset), cause=position, arguments=command.arguments
+                debt=before.debt.want(position.offset),
+                cause=position,
+                arguments=command.arguments,
+                progress=before.progress,
             )
     return company.model_copy(update={"asked": asked, "folded": company.folded_with(position)})
 
@@ -188,9 +191,12 @@ def ask(company: Company, command: Command, position: LogPosition) -> Company:
 def answer(company: Company, outcome: CommandOutcome, position: LogPosition) -> Company:
     """The command has come to its end, or only further. In a rebuild this may be folded before the command itself."""
     asked = dict(company.asked)
+    before = asked.get(outcome.command) or Asked(cause=outcome.cause)
     if outcome.state != "progress":
-        before = asked.get(outcome.command) or Asked(cause=outcome.cause)
-        asked[outcome.command] = before.model_copy(update={"debt": before.debt.settle(outcome.cause.offset)})
+        ended = {"debt": before.debt.settle(outcome.cause.offset), "progress": {}}
+        asked[outcome.command] = before.model_copy(update=ended)
+    elif outcome.cause.offset > before.debt.settled:
+        asked[outcome.command] = before.model_copy(update={"progress": outcome.result})
     return company.model_copy(update={"asked": asked, "folded": company.folded_with(position)})
 
 

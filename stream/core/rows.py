@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, JsonValue
 
 from stream.core.debt import NOTHING, Debt
 from stream.records import (
@@ -167,11 +167,15 @@ class Suspension(Model):
 
 
 class Asked(Model):
-    """A command that the owner of the connection is to carry out. debt: in commands offsets; the newest counts."""
+    """A command that the owner of the connection is to carry out. debt: in commands offsets; the newest counts.
+
+    progress: how far it has come, as whoever carries it out said last; empty before and after.
+    """
 
     debt: Debt = Debt()
     cause: LogPosition
     arguments: dict[str, str] = {}
+    progress: dict[str, JsonValue] = {}
 
 
 class Polled(Model):

@@ -141,3 +141,42 @@ def test_an_older_command_or_answer_moves_nothing_back() -> None:
     assert asked(early, 6).asked["test"].debt.owed
     further = done.model_copy(update={"state": "progress"})
     assert folds.answer(company, further, at(OUTCOMES, 1)).asked["test"].debt.owed
+
+
+async def test_who_asks_for_a_command_that_is_joined_is_answered_by_the_one_under_way(owner: Owner) -> None:
+    owner.operations._joined = ("test",)
+    owner.company = asked(owner.company, 3)
+    owner.gate.clear()
+    owner.operations.open()
+    await asyncio.sleep(0)
+    owner.company = asked(owner.company, 5)
+    owner.operations.notice()
+    owner.gate.set()
+    await owner.settled()
+    assert owner.heard == ["3"]
+    assert [one.cause for one in owner.said] == [at(COMMANDS, 5)]
+    owner.fold()
+    await owner.settled()
+    assert not owner.company.asked["test"].debt.owed
+    assert owner.heard == ["3"]
+
+
+def test_progress_is_kept_for_the_next_owner_until_the_end_whoever_asks_meanwhile() -> None:
+    def said(state: str, cause: int, page: int) -> CommandOutcome:
+        return CommandOutcome(
+            connection=ACME,
+            command="test",
+            cause=at(COMMANDS, cause),
+            state=state,  # type: ignore[arg-type]
+            says="x",
+            result={"page": page},
+            at=START,
+        )
+
+    company = folds.answer(asked(Company(), 3), said("progress", 3, 1), at(OUTCOMES, 0))
+    assert asked(company, 5).asked["test"].progress == {"page": 1}
+    early = folds.answer(Company(), said("progress", 3, 1), at(OUTCOMES, 0))
+    assert asked(early, 3).asked == company.asked, "in a rebuild the outcome may be folded before the command"
+    ended = folds.answer(company, said("done", 3, 9), at(OUTCOMES, 1))
+    assert ended.asked["test"].progress == {}
+    assert folds.answer(ended, said("progress", 3, 1), at(OUTCOMES, 0)).asked["test"].progress == {}
