@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Iterator
 
 LEAVER, JOINER, EDIT, BACKFILL = range(4)
 CLASSES = 4
@@ -31,6 +32,9 @@ class DueQueue:
 
     def __len__(self) -> int:
         return len(self._tickets)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tickets)
 
     def count(self, priority: int) -> int:
         """Keys of this class, due or not."""

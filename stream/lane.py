@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from stream.clock import Clock
 from stream.core.rows import Suspension
-from stream.due import BACKFILL, CLASSES, DueQueue
+from stream.due import BACKFILL, CLASSES, RISE_S, DueQueue
 from stream.errors import ConnectionTrouble, LogUnavailable, Retriable
 from stream.fence import Fence
 from stream.flood import FloodGuard, FloodPolicy
@@ -29,6 +29,7 @@ from stream.telemetry import DEBTS
 from stream.trouble import RetryPolicy, Trouble, is_of_the_connection
 
 LOOK_AGAIN_S = 0.01
+LOOK_FOR_LIVE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ class Lane:
         self._due_since: dict[str, float] = {}
         self._paying: dict[str, asyncio.Task[None]] = {}
         self._key_of: dict[asyncio.Task[Any] | None, str] = {}
+        self._in_bulk: set[asyncio.Task[Any] | None] = set()
         self._unfolded: dict[str, LogPosition] = {}
         self._closing = False
         self.moves = 0
@@ -191,6 +193,11 @@ class Lane:
         return self._queue.count(BACKFILL)
 
     @property
+    def open_keys(self) -> set[str]:
+        """Whose debts are owed, under way, or paid by what is not folded yet."""
+        return {*self._queue, *self._paying, *self._unfolded}
+
+    @property
     def at_work(self) -> bool:
         """There is something to do now, and nothing to wait for: `moves` must grow."""
         now = self._clock.monotonic()
@@ -229,6 +236,8 @@ class Lane:
         task = asyncio.current_task()
         self._waiting.add(task)
         try:
+            if task in self._in_bulk:
+                await self._let_live_go_first()
             gate = self._fence if changes else self._fence.reads
             async with self.ledger.call(gate, live=not self._backfills(task)):
                 self._waiting.discard(task)
@@ -238,6 +247,24 @@ class Lane:
                 yield self._may_still_change
         finally:
             self._waiting.discard(task)
+
+    @contextmanager
+    def in_bulk(self) -> Iterator[None]:
+        """The calls that this task makes meanwhile read for everybody: each lets whatever is due go first, unless that
+        takes as long as a debt waits to rise, and none uses what is left of the day.
+        """
+        task = asyncio.current_task()
+        self._in_bulk.add(task)
+        try:
+            yield
+        finally:
+            self._in_bulk.discard(task)
+
+    async def _let_live_go_first(self) -> None:
+        began = now = self._clock.monotonic()
+        while now < began + RISE_S and self.suspended is None and self._queue.ripe_at(now, BACKFILL) == now:
+            await asyncio.sleep(LOOK_FOR_LIVE_S)
+            now = self._clock.monotonic()
 
     @asynccontextmanager
     async def admit_token(self, operation: str, changes: bool) -> AsyncIterator[Still]:
@@ -254,7 +281,9 @@ class Lane:
         yield self._may_still_change
 
     def _backfills(self, task: asyncio.Task[Any] | None) -> bool:
-        """Whether this task pays a debt of the lowest class, as its row is now."""
+        """Whether this task reads for everybody, or pays a debt of the lowest class, as its row is now."""
+        if task in self._in_bulk:
+            return True
         key = self._key_of.get(task)
         row = None if key is None or self._work is None else self._work.look(key)
         return row is not None and row.priority >= BACKFILL

@@ -36,9 +36,9 @@ class Forecast:
     left_today: int | None
 
 
-def forecast(live: int, backfill: int, limits: Limits) -> Forecast:
-    """live, backfill: people with a change, and people of a backfill, that are owed."""
-    live, backfill = CALLS * live, CALLS * backfill
+def forecast(live: int, backfill: int, limits: Limits, *, calls_of_backfill: int = CALLS) -> Forecast:
+    """live, backfill: people with a change, and people of a backfill, that are owed. calls_of_backfill: for each."""
+    live, backfill = CALLS * live, calls_of_backfill * backfill
     calls = live + backfill
     minutes = calls / limits.per_minute + limits.closed_for
     if limits.left_today is not None and limits.per_day:

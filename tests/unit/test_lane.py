@@ -12,13 +12,13 @@ import pytest
 
 from stream.core.day import Day
 from stream.core.rows import Suspension
-from stream.due import BACKFILL, JOINER
+from stream.due import BACKFILL, JOINER, RISE_S
 from stream.errors import AnswerLost, CredentialsRefused, LogUnavailable, RateLimited, RecordRefused, Unavailable
 from stream.fence import Fence
 from stream.flood import FloodPolicy
 from stream.lane import Lane, LaneClosed, LanePolicy, Owed, Paid, Waiting
 from stream.pace import Pace
-from stream.quota import Quota, QuotaLedger
+from stream.quota import KeptForLive, Quota, QuotaLedger
 from stream.records import LaneOutcome
 from stream.telemetry import REGISTRY
 from stream.trouble import RetryPolicy
@@ -290,6 +290,61 @@ def test_a_debt_that_becomes_urgent_may_use_what_is_kept() -> None:
         assert desk.keys == ["a"]
 
     played(scene, quota=Quota(per_minute=6000, in_flight=1, per_day=100), day=Day(95, ends=START + timedelta(days=1)))
+
+
+def test_who_reads_for_everybody_lets_what_is_due_go_first_and_uses_nothing_that_is_kept() -> None:
+    seen: list[str] = []
+
+    async def call(key: str) -> None:
+        async with desk_of[0].lane.admit("update", False):
+            await asyncio.sleep(0.2)
+            seen.append(key)
+
+    async def read(desk: Desk, pages: int) -> None:
+        with desk.lane.in_bulk():
+            for _ in range(pages):
+                async with desk.lane.admit("listed", False):
+                    await asyncio.sleep(0.2)
+                    seen.append("page")
+
+    async def scene(desk: Desk) -> None:
+        desk_of.append(desk)
+        desk.fence.accepted(float("inf"))
+        await asyncio.sleep(1.0)
+        reading = asyncio.create_task(read(desk, 2))
+        await asyncio.sleep(0.1)
+        desk.owe(*map(str, range(6)), priority=JOINER)
+        desk.owe("first load", priority=BACKFILL)
+        await reading
+        await desk.until_idle()
+        assert seen[0] == "page"
+        assert seen.index("page", 1) > max(seen.index(str(one)) for one in range(5)), "what is due goes first"
+
+    desk_of: list[Desk] = []
+    played(scene, pay=call, quota=Quota(per_minute=6000, in_flight=2))
+
+    async def kept(desk: Desk) -> None:
+        desk.fence.accepted(float("inf"))
+        with pytest.raises(KeptForLive), desk.lane.in_bulk():
+            async with desk.lane.admit("listed", False):
+                raise AssertionError("sent")
+        async with desk.lane.admit("contact", False):
+            pass
+
+    day = Day(95, ends=START + timedelta(days=1))
+    played(kept, quota=Quota(per_minute=6000, in_flight=1, per_day=100), day=day)
+
+
+def test_who_reads_for_everybody_waits_for_what_is_due_no_longer_than_a_debt_waits_to_rise() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.fence.accepted(float("inf"))
+        desk.owe(*map(str, range(5000)), priority=JOINER)
+        began = desk.loop.monotonic()
+        with desk.lane.in_bulk():
+            async with desk.lane.admit("listed", False):
+                assert RISE_S <= desk.loop.monotonic() - began < RISE_S + 60
+
+    played(scene, pay=failing(*[None] * 5000), in_flight=1, quota=Quota(per_minute=60, in_flight=1))
 
 
 # -- trouble of the whole connection -----------------------------------------------------------------------------------
