@@ -50,6 +50,7 @@ from stream.topics import HR_EVENTS
 from stream.vault.places import keys_of, resealed
 from stream.vault.vault import Vault
 from stream.zoho.client import ZohoBooks
+from stream.zoho.index import ContactIndex
 from stream.zoho.lane import KeepContacts
 from stream.zoho.leavers import Leavers
 from stream.zoho.regions import api_url
@@ -251,6 +252,7 @@ class LaneMaker:
                 leavers=leavers,
                 clock=self.clock,
                 settle_time=self.settings.settle_time,
+                index=ContactIndex(client, self.clock),
             )
         )
         return lane, client

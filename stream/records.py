@@ -173,6 +173,7 @@ class SyncOutcome(Record):
     fingerprint: of the desired contact that Zoho is now known to show.
     active: whether the contact is known to be active now; None where that is not known anew.
     by_guard: the leaver guard holds the debt, until somebody approves of this very position.
+    modified_at: when that contact was changed last, by Zoho's clock, whole seconds; None where it did not say.
     calls: how many API calls this outcome took; `status`: HTTP status of the last.
     """
 
@@ -189,6 +190,7 @@ class SyncOutcome(Record):
     fingerprint: str | None = None
     active: Annotated[bool | None, ADDED] = None
     by_guard: Annotated[bool, Field(exclude_if=operator.not_)] = False
+    modified_at: Annotated[AwareDatetime | None, ADDED] = None
     reason: str | None = None
     error: str | None = None
     chain: tuple[LogPosition, ...] = ()

@@ -15,6 +15,7 @@ from stream.core.contact import ActualContact, ContactPerson, ContactRow, email_
 from stream.errors import AnswerLost, CredentialsRefused, NotFound, RateLimited, RecordRefused, Unavailable
 from stream.records import ContactId
 from stream.zoho.errors import NameTaken
+from stream.zoho.models import Page
 from tests.fake_clock import FakeClock
 
 Fault = Literal["applied and lost", "applied late", "lost", "down", "limited", "refused", "no access"]
@@ -34,6 +35,7 @@ class StoredContact:
     created: datetime
     persons: dict[str, dict[str, str]]
     custom_fields: dict[str, str] = field(default_factory=dict)
+    modified: datetime | None = None
 
     @property
     def email(self) -> str:
@@ -41,7 +43,10 @@ class StoredContact:
 
 
 class MemoryZoho:
-    """fault: asked before each write. hidden_for: seconds until a new contact is found. pause: awaited in each call."""
+    """fault: asked before each write. hidden_for: seconds until a new contact is found. pause: awaited in each call.
+
+    sorts: whether lists are sorted by the time of change where that is asked for.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class MemoryZoho:
         names_once: bool = False,
         minds_case: bool = False,
         drops: tuple[str, ...] = (),
+        sorts: bool = True,
         pause: Callable[[], Any] | None = None,
     ) -> None:
         self.clock = clock
@@ -60,6 +66,7 @@ class MemoryZoho:
         self.names_once = names_once
         self.minds_case = minds_case
         self.drops = drops
+        self.sorts = sorts
         self.pause = pause
         self.contacts: dict[ContactId, StoredContact] = {}
         self.calls: list[str] = []
@@ -100,6 +107,20 @@ class MemoryZoho:
         found = [c for c in self._visible() if c.created >= until and email_key(c.email) == email_key(email)]
         return [self._row(contact) for contact in reversed(found)]
 
+    async def listed(self, number: int, per_page: int) -> Page:
+        await self._begin("listed")
+        rows = [self._row(contact) for contact in self._visible()]
+        first = (number - 1) * per_page
+        return Page(tuple(rows[first : first + per_page]), len(rows) > first + per_page, None)
+
+    async def modified_since(self, since: datetime) -> tuple[ContactRow, ...] | None:
+        await self._begin("modified")
+        if not self.sorts:
+            return None
+        found = sorted((_modified(contact), contact.contact_id) for contact in self._visible())
+        floor = since.replace(microsecond=0)
+        return tuple(self._row(self.contacts[known]) for moment, known in reversed(found) if moment >= floor)
+
     async def contact(self, contact: ContactId) -> ActualContact:
         await self._begin("contact")
         return self._shown(self._stored(contact))
@@ -129,17 +150,18 @@ class MemoryZoho:
         stored.custom_fields |= self._custom(body)
         if "contact_persons" in body:
             self._put_persons(stored, body["contact_persons"])
+        stored.modified = self.clock.now()
         self._end_write(lost)
         return self._shown(stored)
 
     async def mark_active(self, contact: ContactId) -> None:
         lost = await self._begin_write("activate")
-        self._stored(contact).active = True
+        self._mark(contact, active=True)
         self._end_write(lost)
 
     async def mark_inactive(self, contact: ContactId) -> None:
         lost = await self._begin_write("deactivate")
-        self._stored(contact).active = False
+        self._mark(contact, active=False)
         self._end_write(lost)
 
     # -- how it is done -----------------------------------------------------------------------------------------------
@@ -168,6 +190,10 @@ class MemoryZoho:
     def _end_write(self, fault: Fault | None) -> None:
         if fault is not None:
             raise AnswerLost("lost")
+
+    def _mark(self, contact: ContactId, *, active: bool) -> None:
+        stored = self._stored(contact)
+        stored.active, stored.modified = active, self.clock.now()
 
     def _stored(self, contact: ContactId) -> StoredContact:
         if contact not in self.contacts:
@@ -201,9 +227,14 @@ class MemoryZoho:
         return ContactId(f"4600000000{self._ids:08}")
 
     def _row(self, stored: StoredContact) -> ContactRow:
-        created = stored.created.isoformat()
         return ContactRow(
-            stored.contact_id, stored.name, stored.contact_type, stored.active, stored.email, created, created
+            stored.contact_id,
+            stored.name,
+            stored.contact_type,
+            stored.active,
+            stored.email,
+            stored.created.isoformat(),
+            _modified(stored).isoformat(),
         )
 
     def _shown(self, stored: StoredContact) -> ActualContact:
@@ -217,5 +248,15 @@ class MemoryZoho:
             for number, (person_id, fields) in enumerate(stored.persons.items())
         )
         return ActualContact(
-            stored.contact_id, stored.name, stored.contact_type, stored.active, persons, dict(stored.custom_fields)
+            stored.contact_id,
+            stored.name,
+            stored.contact_type,
+            stored.active,
+            persons,
+            dict(stored.custom_fields),
+            _modified(stored).isoformat(),
         )
+
+
+def _modified(stored: StoredContact) -> datetime:
+    return (stored.modified or stored.created).replace(microsecond=0)

@@ -36,6 +36,7 @@ from stream.records import (
     Mapping,
     SyncOutcome,
 )
+from stream.zoho.index import ContactIndex
 from stream.zoho.lane import KeepContacts
 from stream.zoho.leavers import Leavers
 from tests.fake_clock import FakeClock
@@ -275,11 +276,13 @@ class SmallWorld:
         raise AssertionError("there is no end to it")
 
     def _new_owner(self) -> KeepContacts:
+        self.index = ContactIndex(self.zoho, self.clock)
         return keep_contacts(
             self.zoho,
             self.tables.contacts.get,
             self._append,
             self.clock,
+            index=self.index,
             leavers=Leavers(
                 ACME, self.policy, window_of=lambda: self.tables.company.window, append=self._append, clock=self.clock
             ),
@@ -325,6 +328,7 @@ def keep_contacts(
     preview: bool = False,
     guard: FloodGuard | None = None,
     leavers: Leavers | None = None,
+    index: ContactIndex | None = None,
 ) -> KeepContacts:
     return KeepContacts(
         ACME,
@@ -336,6 +340,7 @@ def keep_contacts(
         leavers=leavers or Leavers(ACME, LeaverGuard(), window_of=lambda: None, append=append, clock=clock),
         clock=clock,
         settle_time=SETTLE_TIME,
+        index=ContactIndex(zoho, clock) if index is None else index,
     )
 
 

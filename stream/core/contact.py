@@ -33,7 +33,10 @@ class ContactPerson:
 
 @dataclass(frozen=True)
 class ActualContact:
-    """A contact in full, as Zoho Books shows it. custom_fields: api name -> value as text."""
+    """A contact in full, as Zoho Books shows it. custom_fields: api name -> value as text.
+
+    last_modified_time: as Zoho wrote it, empty where it did not.
+    """
 
     contact_id: ContactId
     contact_name: str
@@ -41,6 +44,7 @@ class ActualContact:
     active: bool
     persons: tuple[ContactPerson, ...]
     custom_fields: dict[str, str] = field(default_factory=dict)
+    last_modified_time: str = ""
 
     @property
     def primary(self) -> ContactPerson | None:

@@ -131,6 +131,7 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
             "held_at": outcome.at if outcome.by_guard else state.held_at,
             "taken": taken,
             "applied": outcome.fingerprint or (None if outcome.action == "attempting" else state.applied),
+            "modified_at": outcome.modified_at if outcome.fingerprint is not None else state.modified_at,
             "error": outcome.reason if outcome.action in ("failed", "held") else state.error if unresolved else None,
             "folded": state.folded_with(position),
         }

@@ -135,7 +135,8 @@ class ContactState(Row):
     debt: in employees offsets. live: the greatest of them that is more urgent than a backfill.
     insisted: the greatest of them whose debt must be paid by reading the contact.
     after: a contact that must give up its address first. chain: causes of the wish, newest first.
-    applied: fingerprint of the desired contact that Zoho is known to show.
+    applied: fingerprint of the desired contact that Zoho is known to show. modified_at: when Zoho says that it was
+        changed last, as we knew it then; None where that is not known.
     active: whether the contact was active when that was seen last; None while nobody has looked.
     left: when it was made inactive last. held_at: when the leaver guard held it last.
     taken: up to which the debt is parked since another contact shows the address.
@@ -154,6 +155,7 @@ class ContactState(Row):
     left: Leave | None = None
     held_at: AwareDatetime | None = None
     taken: int = NOTHING
+    modified_at: AwareDatetime | None = None
     unresolved: Attempt | None = None
     error: str | None = None
 

@@ -101,7 +101,7 @@ class ZohoBooks:
         params = {"filter_by": "Status.All", "sort_column": "created_time", "sort_order": "D"}
         async with aclosing(self._pages("newest", params)) as pages:
             async for page in pages:
-                in_order = in_order and page.newest_first
+                in_order = in_order and page.newest_by == "created_time"
                 for row in page.rows:
                     created = models.moment(row.created_time)
                     in_order = in_order and created is not None and (last is None or created <= last)
@@ -112,6 +112,36 @@ class ZohoBooks:
                     break
         unknown = datetime.max.replace(tzinfo=UTC)
         return sorted(found, key=lambda row: models.moment(row.created_time) or unknown, reverse=True)
+
+    async def listed(self, number: int, per_page: int = PER_PAGE) -> Page:
+        """A page of all contacts, whatever their type and state, from 1 on; the oldest first.
+
+        Pages are plain offsets (Zoho Books API, pagination): what is created meanwhile is at the end, but what is
+        deleted meanwhile moves all that come after it.
+        """
+        params = {"filter_by": "Status.All", "sort_column": "created_time", "sort_order": "A"}
+        return await self._page("listed", number, params, per_page)
+
+    async def modified_since(self, since: datetime) -> tuple[ContactRow, ...] | None:
+        """The contacts that were created or changed at `since` or later by Zoho's clock, whole seconds, newest first.
+
+        None where Zoho does not say that it sorts so, or the rows do not bear it out: the rest is not known then.
+        """
+        floor = since.replace(microsecond=0)
+        last = datetime.max.replace(tzinfo=UTC)
+        found: list[ContactRow] = []
+        params = {"filter_by": "Status.All", "sort_column": "last_modified_time", "sort_order": "D"}
+        async with aclosing(self._pages("modified", params)) as pages:
+            async for page in pages:
+                for row in page.rows:
+                    modified = models.moment(row.last_modified_time)
+                    if page.newest_by != "last_modified_time" or modified is None or modified > last:
+                        return None
+                    last = modified
+                    if modified < floor:
+                        return tuple(found)
+                    found.append(row)
+        return tuple(found)
 
     async def contact(self, contact: ContactId) -> ActualContact:
         """The contact in full. Raises NotFound when it does not exist."""
@@ -165,15 +195,21 @@ class ZohoBooks:
         seen: set[ContactId] = set()
         number, more = 1, True
         while more:
-            where = {"page": str(number), "per_page": str(PER_PAGE)}
-            request = self._request(operation, "GET", "/contacts", params={**params, **where})
-            page = _read(request, await self._ask(request), models.page)
+            page = await self._page(operation, number, params)
             rows = tuple(row for row in page.rows if row.contact_id not in seen)
             if page.more and not rows:
-                raise unanswered(request)
+                raise Unavailable("Zoho Books' pages lead nowhere; the call is tried again.", operation=operation)
             seen.update(row.contact_id for row in rows)
             yield replace(page, rows=rows)
             number, more = number + 1, page.more
+
+    async def _page(self, operation: str, number: int, params: dict[str, str], per_page: int = PER_PAGE) -> Page:
+        where = {"page": str(number), "per_page": str(per_page)}
+        request = self._request(operation, "GET", "/contacts", params={**params, **where})
+        page = _read(request, await self._ask(request), models.page)
+        if page.more and not page.rows:
+            raise unanswered(request)
+        return page
 
     async def _ask(self, request: Request) -> dict[str, Any]:
         bound = "organization_id" in request.params

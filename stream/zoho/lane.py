@@ -32,8 +32,10 @@ from stream.lane import LaneClosed, Owed, Paid, Waiting
 from stream.records import ConnectionId, ContactId, ContactKey, DesiredContact, LogPosition, OutcomeAction, SyncOutcome
 from stream.telemetry import OUTCOMES_TOTAL, log
 from stream.zoho.errors import NameTaken
+from stream.zoho.index import ContactIndex
 from stream.zoho.leavers import LeaverHeld, Leavers
 from stream.zoho.lookup import AddressTaken, Lookup
+from stream.zoho.models import moment
 from stream.zoho.payment import Contacts, Payment
 
 logger = log("zoho")
@@ -64,11 +66,15 @@ class KeepContacts:
         leavers: Leavers,
         clock: Clock,
         settle_time: float,
+        index: ContactIndex,
     ) -> None:
-        """settle_time: seconds, by the monotonic clock, from when this lane first saw that a write's end is unknown."""
+        """index: asked before Zoho, where it is filled, and told of all that is written.
+
+        settle_time: seconds, by the monotonic clock, from when this lane first saw that a write's end is unknown."""
         self._connection = connection
         self._client = client
-        self._lookup = Lookup(client, state_of)
+        self._lookup = Lookup(client, state_of, index)
+        self._index = index
         self._preview = preview
         self._state_of = state_of
         self._append = append
@@ -99,6 +105,7 @@ class KeepContacts:
             wanted=state.debt.wanted,
             fingerprint=fingerprint(state.desired),
             contact=state.contact_id,
+            modified_at=state.modified_at,
         )
         self._wait_for_fold(payment)
         if self._preview:
@@ -171,6 +178,7 @@ class KeepContacts:
             return
         if state.active and not payment.desired.active and payment.desired.email and state.unresolved is None:
             await self._leavers.ask(payment.key, state)  # before anything is asked of Zoho Books
+        payment.modified_at = None
         actual, action = await self._lookup.find(payment)
         payment.attempt = state.unresolved.offset if state.unresolved else None
         if actual is None:
@@ -180,6 +188,7 @@ class KeepContacts:
             actual, action = await self._create(payment)
         wanted = writes(payment.desired, actual, state.employee)
         if wanted.none:
+            payment.modified_at = moment(actual.last_modified_time)
             await self._finish(payment, action or "unchanged", actual.contact_id)
             return
         if action is not None:
@@ -197,13 +206,16 @@ class KeepContacts:
             body = body_to_create(payment.desired, payment.state.employee, plain_name=False)
             actual = await self._attempt(payment, "create", lambda: self._client.create(body))
         self._lookup.bind(actual.contact_id, payment.key)
+        self._index.saw(actual)
         payment.changes = {name: (None, value) for name, value in _shown(payment.desired).items()}
         if not shows(payment.desired, actual):
             logger.warning("zoho.fields_dropped", connection=self._connection, contact_key=payment.key)
             # What the answer does not show is read back from the contact itself before it counts as written. The id is
             # said first: a contact without its address could not be found again.
             await self._say(payment, "created", contact=actual.contact_id, active=actual.active)
-            return without_unknown_persons(await payment.counted(self._client.contact(actual.contact_id))), None
+            actual = without_unknown_persons(await payment.counted(self._client.contact(actual.contact_id)))
+            self._index.saw(actual)
+            return actual, None
         return without_unknown_persons(actual), "created"
 
     async def _ask_guard(self, payment: Payment, actual: ActualContact) -> None:
@@ -234,11 +246,14 @@ class KeepContacts:
         payment.changes = wanted.changes
         for number, (operation, call) in enumerate(steps, 1):
             try:
-                await self._attempt(payment, operation, call)
+                shown = await self._attempt(payment, operation, call)
             except NameTaken:
                 assert body is not None
                 second = partial(self._client.update, contact, renamed(body, payment.desired, payment.state.employee))
-                await self._attempt(payment, operation, second)
+                shown = await self._attempt(payment, operation, second)
+            if shown is not None:
+                self._index.saw(without_unknown_persons(shown))
+            payment.modified_at = None if shown is None else moment(shown.last_modified_time)
             if number == len(steps) and ends:
                 await self._finish(payment, DONE[operation], contact)
             else:
@@ -257,6 +272,7 @@ class KeepContacts:
         try:
             return await payment.counted(call())
         except AnswerLost:
+            self._index.unsure()
             raise
         except (Retriable, RecordRefused, ConnectionTrouble, LaneClosed):
             self._not_applied[payment.key] = payment.attempt
@@ -302,6 +318,7 @@ class KeepContacts:
                 fingerprint=shown,
                 active=active,
                 by_guard=by_guard,
+                modified_at=payment.modified_at if shown is not None else None,
                 reason=error.message if error is not None else reason,
                 error=type(error).__name__ if error is not None else None,
                 chain=payment.state.chain,

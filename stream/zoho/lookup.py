@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from typing import NamedTuple
 
 from stream.core.contact import ActualContact, ContactRow, adoptable, without_unknown_persons
 from stream.core.rows import ContactState
 from stream.errors import NotFound, RecordRefused
 from stream.lane import Waiting
 from stream.records import ContactId, ContactKey, OutcomeAction
+from stream.zoho.index import CLOCK_SKEW, ContactIndex
 from stream.zoho.payment import Contacts, Payment
 
-CLOCK_SKEW = timedelta(minutes=10)
-"""How much earlier than our attempt a contact may seem to have been created by Zoho's clock."""
 LOOKS_BEFORE_HOLD = 3
 LOOK_AGAIN_S = 1.0
 
@@ -27,11 +26,21 @@ class AddressTaken(RecordRefused):
     """The address of a debt is shown by a contact that is bound to somebody else, who owes nothing."""
 
 
+class Known(NamedTuple):
+    """Of an address. row: the contact to adopt, None where there is none."""
+
+    row: ContactRow | None
+
+
 class Lookup:
     """The contacts of one connection. Told of every binding by `bind`, before anything is looked up."""
 
-    def __init__(self, client: Contacts, state_of: Callable[[ContactKey], ContactState | None]) -> None:
+    def __init__(
+        self, client: Contacts, state_of: Callable[[ContactKey], ContactState | None], index: ContactIndex
+    ) -> None:
+        """index: asked before Zoho where it is filled."""
         self._client = client
+        self._index = index
         self._state_of = state_of
         self._bound: dict[ContactId, ContactKey] = {}
         self._taken: dict[ContactKey, int] = {}
@@ -49,23 +58,35 @@ class Lookup:
         contact = payment.state.contact_id
         if contact is not None:
             with suppress(NotFound):  # deleted by hand: looked for, and made anew where it is still wanted
-                return without_unknown_persons(await payment.counted(self._client.contact(contact))), None
+                return await self._shown(payment, contact), None
         row = await self._search(payment)
         if row is None:
             return None, None
         self._bound[row.contact_id] = payment.key
         try:
-            actual = await payment.counted(self._client.contact(row.contact_id))
+            actual = await self._shown(payment, row.contact_id)
         except BaseException:
             self._bound.pop(row.contact_id, None)
             raise
         unresolved = payment.state.unresolved
         ours = unresolved is not None and unresolved.operation == "create"
-        return without_unknown_persons(actual), "created" if ours else "adopted"
+        return actual, "created" if ours else "adopted"
+
+    async def _shown(self, payment: Payment, contact: ContactId) -> ActualContact:
+        """The contact as it is now. Raises NotFound."""
+        try:
+            actual = without_unknown_persons(await payment.counted(self._client.contact(contact)))
+        except NotFound:
+            self._index.gone(contact)
+            raise
+        self._index.saw(actual)
+        return actual
 
     async def _search(self, payment: Payment) -> ContactRow | None:
         """The contact with the person's address; after a lost create, first one with the address that it carried."""
         lost = payment.state.unresolved
+        if lost is None and payment.desired.email and (known := await self._known(payment, payment.desired.email)):
+            return known.row
         if lost is not None and lost.operation == "create" and lost.email:
             rows = await self._with_address(payment, lost.email)
             rows = rows or await payment.counted(self._client.newest(lost.at - CLOCK_SKEW, email=lost.email))
@@ -76,6 +97,13 @@ class Lookup:
                 return self._unbound(payment, rows)
         rows = await self._with_address(payment, payment.desired.email) if payment.desired.email else []
         return self._unbound(payment, rows)
+
+    async def _known(self, payment: Payment, email: str) -> Known | None:
+        """What the index says; None where Zoho must be asked, also about contacts that are all another key's."""
+        rows = await self._index.with_address(email, payment.counted)
+        if rows is None or (rows and not self._free(payment, rows)):
+            return None
+        return Known(self._unbound(payment, rows))
 
     async def _with_address(self, payment: Payment, email: str) -> list[ContactRow]:
         # Whether the filter minds letter case is not documented.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -33,11 +33,14 @@ class Organization:
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows of the contact list. more: there are further pages. newest_first: Zoho says that it sorts so."""
+    """Some rows of the contact list. more: there are further pages.
+
+    newest_by: by what Zoho says that it sorts them, the greatest first; None where it says something else or nothing.
+    """
 
     rows: tuple[ContactRow, ...]
     more: bool
-    newest_first: bool
+    newest_by: str | None
 
 
 def budget_in(headers: Mapping[str, str]) -> DailyBudget | None:
@@ -71,6 +74,7 @@ def contact(raw: object) -> ActualContact:
         active=_active(found),
         persons=tuple(persons),
         custom_fields=_custom_fields(found),
+        last_modified_time=_text(found.get("last_modified_time")),
     )
 
 
@@ -98,7 +102,7 @@ def page(body: Mapping[str, Any]) -> Page:
     return Page(
         rows=tuple(contact_row(row) for row in _list(body["contacts"])),
         more=context.get("has_more_page") is True,
-        newest_first=column == "created_time" and order[:1].upper() == "D",
+        newest_by=column if order[:1].upper() == "D" else None,
     )
 
 
@@ -115,12 +119,12 @@ def organization(raw: object) -> Organization:
 
 
 def moment(text: str) -> datetime | None:
-    """A time as Zoho writes it (`2026-01-09T13:16:32-0400`); None where it is missing, or has no zone."""
+    """A time as Zoho writes it (`2026-01-09T13:16:32-0400`), in UTC; None where it is missing, or has no zone."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return found if found.tzinfo is not None else None
 
 
 def _person(row: Mapping[str, Any], *, primary_id: str) -> ContactPerson:

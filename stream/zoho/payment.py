@@ -31,7 +31,8 @@ class Contacts(Protocol):
 class Payment:
     """attempt: the last attempting outcome whose end is known by now. calls, changes: since the last outcome.
 
-    asked: whether Zoho Books was asked anything at all.
+    asked: whether Zoho Books was asked anything at all. modified_at: when the contact, as it is now, was changed last;
+    None where Zoho did not say.
     """
 
     key: ContactKey
@@ -40,6 +41,7 @@ class Payment:
     fingerprint: str
     attempt: int | None = None
     contact: ContactId | None = None
+    modified_at: datetime | None = None
     last: LogPosition | None = None
     calls: int = 0
     asked: bool = False

@@ -302,6 +302,47 @@ async def test_an_import_of_one_second_is_not_taken_for_an_order(sort: tuple[str
         assert len(await fake.client.newest(UNTIL, email=mine)) == 1
 
 
+BY_CHANGE = ("last_modified_time", "D")
+
+
+async def test_what_has_changed_is_read_back_to_the_second_asked_for_and_no_further() -> None:
+    contents = [row(5, created=NEW)], [row(3, created=SAME_SECOND), row(2, created=OLD)], [row(1, created=OLD)]
+    async with books(pages(*contents, sort=BY_CHANGE)) as fake:
+        found = await fake.client.modified_since(UNTIL)
+    assert found is not None
+    assert [hit.last_modified_time for hit in found] == [NEW, SAME_SECOND]
+    assert len(fake.calls) == 2
+    assert (fake.calls[0].query["sort_column"], fake.calls[0].query["sort_order"]) == BY_CHANGE
+
+
+@pytest.mark.parametrize(
+    ("sort", "times"),
+    [
+        (None, [NEW, OLD]),
+        (("contact_name", "A"), [NEW, OLD]),
+        (("last_modified_time", "A"), [NEW, OLD]),
+        (BY_CHANGE, [SAME_SECOND, NEW]),
+        (BY_CHANGE, ["yesterday"]),
+    ],
+)
+async def test_nothing_is_known_of_what_has_changed_where_the_order_is_not_borne_out(
+    sort: tuple[str, str] | None, times: list[str]
+) -> None:
+    rows = [row(number, created=time) for number, time in enumerate(times)]
+    async with books(pages(rows, [row(9, created=NEW)], sort=sort)) as fake:
+        assert await fake.client.modified_since(UNTIL) is None
+    assert len(fake.calls) == 1
+
+
+async def test_a_page_of_all_contacts_is_of_the_size_asked_for_and_the_oldest_first() -> None:
+    async with books(pages([row(1)], [row(2)])) as fake:
+        page = await fake.client.listed(1, 180)
+    assert ([hit.contact_id for hit in page.rows], page.more) == ([row(1)["contact_id"]], True)
+    asked = fake.calls[0].query
+    assert (asked["page"], asked["per_page"], asked["filter_by"]) == ("1", "180", "Status.All")
+    assert (asked["sort_column"], asked["sort_order"]) == ("created_time", "A")
+
+
 @pytest.mark.parametrize("unreadable", ["", "yesterday", "2026-03-04T09:15:00"])
 async def test_a_creation_time_that_cannot_be_read_counts_as_new(unreadable: str) -> None:
     async with books(pages([row(1, "ada@example.test", created=unreadable)], [row(2, created=OLD)])) as fake:
