@@ -29,6 +29,7 @@ class Partition:
         self.next: dict[str, int] = {}
         self.ends: dict[str, int] = {}
         self.appended: dict[tuple[str, str], int] = {}
+        self._moved = asyncio.Event()
 
     def stop(self, why: str) -> None:
         self.stopped = why
@@ -36,7 +37,14 @@ class Partition:
 
     def folded(self, topic: str, offset: int) -> None:
         self.next[topic] = max(self.next[topic], offset + 1)
+        self._moved.set()
         self.look()
+
+    async def has_folded(self, topic: str, offset: int) -> None:
+        """Return once that record is folded."""
+        while self.next[topic] <= offset:
+            self._moved.clear()
+            await self._moved.wait()
 
     def look(self) -> None:
         """Open the gate when all that was in the topics at assignment is folded."""

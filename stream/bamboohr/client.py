@@ -103,24 +103,29 @@ class BambooHr:
         """
         after: str | None = None
         while True:
-            params = {"fields": ",".join(fields), "page[limit]": str(PAGE), "sort": "employeeId"}
-            request = self._request("people", "employees", {**params, **({"page[after]": after} if after else {})})
-            answer = await self.ask(request)
-            if answer.status == 400 and after is not None:
-                raise PageMoved("BambooHR's list moved while it was read; it is read anew.", status=400)
-            if answer.status in (400, 403, 404, 422):
-                raise CredentialsRefused(
-                    "BambooHR does not list the employees: give the key's user access to all of them.",
-                    status=answer.status,
-                )
-            body = answer.object() if answer.status == 200 else None
-            page = None if body is None else employee_page(body)
-            if page is None or (page.next is not None and (page.next == after or not page.rows)):
-                raise unanswered(request, status=answer.status)
+            page = await self.page(fields, after)
             yield page
             if page.next is None:
                 return
             after = page.next
+
+    async def page(self, fields: Sequence[str], after: str | None) -> EmployeePage:
+        """One page of everybody, in the order of their ids: the first, or what follows `after`. Raises as `people`."""
+        params = {"fields": ",".join(fields), "page[limit]": str(PAGE), "sort": "employeeId"}
+        request = self._request("people", "employees", {**params, **({"page[after]": after} if after else {})})
+        answer = await self.ask(request)
+        if answer.status == 400 and after is not None:
+            raise PageMoved("BambooHR's list moved while it was read; it is read anew.", status=400)
+        if answer.status in (400, 403, 404, 422):
+            raise CredentialsRefused(
+                "BambooHR does not list the employees: give the key's user access to all of them.",
+                status=answer.status,
+            )
+        body = answer.object() if answer.status == 200 else None
+        page = None if body is None else employee_page(body)
+        if page is None or (page.next is not None and (page.next == after or not page.rows)):
+            raise unanswered(request, status=answer.status)
+        return page
 
     async def changed(self, since: datetime) -> Feed:
         """Whoever has changed after `since`, by BambooHR's clock, each once with the latest change; deleted ones too.

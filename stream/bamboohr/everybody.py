@@ -1,0 +1,159 @@
+"""Reads everybody from BambooHR's list, page after page, and appends what it shows of each as a snapshot.
+
+Each page is asked for by an `HrEvent` of kind sweep that names nobody; its position is the `through` of what the page
+shows, and everything up to it is folded before the request is sent. Whoever owes a reading, or was read since this
+began, is left to that reading: so nobody's readings overlap, nobody is taken twice, and an older one never replaces a
+newer. An absence from the list says nothing here, and whatever came of it would be for somebody else to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from stream.bamboohr.client import PageMoved
+from stream.bamboohr.models import EmployeePage
+from stream.clock import Clock
+from stream.core.mapping import FIELDS
+from stream.core.rows import Person
+from stream.patience import Patience
+from stream.records import AnyRecord, ConnectionId, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Model
+from stream.topics import EMPLOYEES, HR_EVENTS
+
+LISTED_AS = {
+    "jobTitle": "jobTitleName",
+    "department": "departmentName",
+    "division": "divisionName",
+    "location": "locationName",
+    "employmentHistoryStatus": "employmentStatusName",
+}
+"""Field -> its name in the list, where that is another one (BambooHR API, list employees)."""
+LISTED = tuple(LISTED_AS.get(name, name) for name in FIELDS)
+BATCH = 25
+"""Snapshots that are appended together, while at most the batch before is not folded: so never 50 are, and a
+neighbour's change waits for no more."""
+
+
+class Sweep(Model):
+    """How far a reading of everybody has come; with it the next owner goes on.
+
+    began: hr-events offset of its first page. after: cursor of the next page. people: that the pages have shown so far,
+    of `total`, where BambooHR says how many there are. ended: there is no further page.
+    """
+
+    began: int | None = None
+    after: str | None = None
+    people: int = 0
+    total: int | None = None
+    ended: bool = False
+
+    @property
+    def anew(self) -> Sweep:
+        """From the first page, without those who were read already."""
+        return Sweep(began=self.began)
+
+
+class Pages(Protocol):
+    """What is asked of the client."""
+
+    async def page(self, fields: Sequence[str], after: str | None) -> EmployeePage: ...
+
+
+class Log(Protocol):
+    """Where records go."""
+
+    async def append(self, record: AnyRecord) -> LogPosition: ...
+
+    async def append_all(self, records: Sequence[AnyRecord]) -> list[LogPosition]: ...
+
+
+class ReadEverybody:
+    """Of one connection."""
+
+    def __init__(
+        self,
+        connection: ConnectionId,
+        client: Pages,
+        *,
+        mapping_version: str,
+        person_of: Callable[[EmployeeId], Person | None],
+        log: Log,
+        folded: Callable[[str, int], Awaitable[None]],
+        clock: Clock,
+    ) -> None:
+        """folded: waits until the record at an offset of a topic, in the connection's partition, is folded."""
+        self._connection = connection
+        self._client = client
+        self._mapping_version = mapping_version
+        self._person_of = person_of
+        self._log = log
+        self._folded = folded
+        self._clock = clock
+
+    async def pages(
+        self, sweep: Sweep, patience: Patience, insists: Callable[[Person], bool] = lambda person: False
+    ) -> AsyncGenerator[Sweep, None]:
+        """Where it stands, after each page whose snapshots are in the log and folded.
+
+        insists: whether this person's contact is to be looked at even if the reading brings nothing new. Raises
+        PageMoved where the list changed under its reader or ended early, and what the client and the log raise.
+        """
+        seen: set[EmployeeId] = set()
+        while not sweep.ended:
+            cause = await self._log.append(
+                HrEvent(connection=self._connection, employees=(), kind="sweep", received_at=self._clock.now())
+            )
+            await self._folded(HR_EVENTS.name, cause.offset)
+            began = cause.offset if sweep.began is None else sweep.began
+            page = await patience(partial(self._client.page, LISTED, sweep.after))
+            read_at = self._clock.now()
+            rows = {who: fields for who, fields in page.rows if who not in seen}
+            seen.update(rows)
+            snapshots = {who: self._snapshot(who, fields, cause, read_at) for who, fields in rows.items()}
+            await self._append(snapshots, began, insists)
+            sweep = Sweep(
+                began=began,
+                after=page.next,
+                people=sweep.people + len(rows),
+                total=page.total,
+                ended=page.next is None,
+            )
+            if sweep.ended and sweep.people < (sweep.total or 0):
+                raise PageMoved("BambooHR's list ended before everybody was on it; it is read anew.")
+            yield sweep
+
+    def _snapshot(
+        self, employee: EmployeeId, fields: Mapping[str, str], cause: LogPosition, read_at: datetime
+    ) -> EmployeeSnapshot:
+        """What a reading of this one alone would have held: a field that is withheld here is absent there too."""
+        return EmployeeSnapshot(
+            connection=self._connection,
+            employee=employee,
+            through=cause.offset,
+            backfill=True,
+            cause=cause,
+            mapping_version=self._mapping_version,
+            read_at=read_at,
+            state="read",
+            fields={name: fields[listed] for name, listed in zip(FIELDS, LISTED, strict=True) if listed in fields},
+        )
+
+    async def _append(
+        self, snapshots: Mapping[EmployeeId, EmployeeSnapshot], began: int, insists: Callable[[Person], bool]
+    ) -> None:
+        """Append those of people who are due, and return when they are folded."""
+        newest: LogPosition | None = None
+        people = list(snapshots)
+        for first in range(0, len(people), BATCH):
+            batch = []
+            for employee in people[first : first + BATCH]:
+                person = self._person_of(employee) or Person()
+                if not person.debt.owed and person.debt.settled < began:
+                    batch.append(snapshots[employee].model_copy(update={"insists": insists(person)}))
+            before, newest = newest, (await self._log.append_all(batch))[-1] if batch else newest
+            if before is not None:
+                await self._folded(EMPLOYEES.name, before.offset)
+        if newest is not None:
+            await self._folded(EMPLOYEES.name, newest.offset)

@@ -1,0 +1,179 @@
+"""Everybody is read from the list, page after page, each once, and what the list leaves out decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from stream.bamboohr.client import PageMoved
+from stream.bamboohr.everybody import BATCH, LISTED, ReadEverybody, Sweep
+from stream.bamboohr.models import EmployeePage
+from stream.core.debt import Debt
+from stream.core.mapping import FIELDS
+from stream.core.rows import Person
+from stream.errors import Unavailable
+from stream.patience import Patience
+from stream.records import AnyRecord, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Mapping
+from stream.trouble import RetryPolicy
+from tests.fake_clock import FakeClock
+from tests.small_world import ACME, EMPLOYEES, HR_EVENTS, Tables, at, person
+
+RECORD = dict(zip(LISTED, (person()[name] for name in FIELDS), strict=True))
+BEFORE = 5
+"""Offsets of hr-events before the first page."""
+
+
+def page(*employees: str, next: str | None = None, total: int | None = None, **fields: str) -> EmployeePage:
+    rows = tuple((EmployeeId(one), RECORD | {"workEmail": f"{one}@acme.test"} | fields) for one in employees)
+    return EmployeePage(rows, frozenset(), total, next)
+
+
+class Company:
+    """The list, the log and the rows of one connection. answers: to the requests for pages, in order."""
+
+    def __init__(self, *answers: EmployeePage | Exception) -> None:
+        self.answers = list(answers)
+        self.asked: list[str | None] = []
+        self.tables = Tables()
+        self.events: list[HrEvent] = []
+        self.snapshots: list[EmployeeSnapshot] = []
+        self.folded_to = {HR_EVENTS: -1, EMPLOYEES: -1}
+        self.most_unfolded = 0
+        self.reader = ReadEverybody(
+            ACME,
+            self,
+            mapping_version="m",
+            person_of=self.tables.people.get,
+            log=self,
+            folded=self.folded,
+            clock=FakeClock(),
+        )
+
+    async def page(self, fields: Sequence[str], after: str | None) -> EmployeePage:
+        assert tuple(fields) == LISTED
+        assert self.folded_to[HR_EVENTS] >= BEFORE + len(self.events) - 1, "asked before what came before is folded"
+        self.asked.append(after)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def append(self, record: AnyRecord) -> LogPosition:
+        assert isinstance(record, HrEvent)
+        self.events.append(record)
+        return at(HR_EVENTS, BEFORE + len(self.events) - 1)
+
+    async def append_all(self, records: Sequence[AnyRecord]) -> list[LogPosition]:
+        first = len(self.snapshots)
+        self.snapshots += [record for record in records if isinstance(record, EmployeeSnapshot)]
+        self.most_unfolded = max(self.most_unfolded, len(self.snapshots) - 1 - self.folded_to[EMPLOYEES])
+        return [at(EMPLOYEES, offset) for offset in range(first, len(self.snapshots))]
+
+    async def folded(self, topic: str, offset: int) -> None:
+        """Nothing is folded before somebody waits for it, and no more than that."""
+        while self.folded_to[topic] < offset:
+            self.folded_to[topic] += 1
+            if topic == EMPLOYEES:
+                number = self.folded_to[topic]
+                self.tables.keep_roster(self.snapshots[number], at(EMPLOYEES, number), Mapping())
+
+    async def read(self, sweep: Sweep | None = None) -> list[Sweep]:
+        patience = Patience(RetryPolicy(first=0.0))
+        return [one async for one in self.reader.pages(sweep or Sweep(), patience, lambda person: False)]
+
+
+async def test_each_page_is_asked_for_by_an_event_whose_position_its_snapshots_carry() -> None:
+    company = Company(page("1", "2", next="c", total=3), page("3", total=3))
+    found = await company.read()
+    assert company.asked == [None, "c"]
+    assert [(e.kind, e.employees, e.insists) for e in company.events] == [("sweep", (), False)] * 2
+    assert [(s.employee, s.through, s.backfill, s.insists) for s in company.snapshots] == [
+        ("1", BEFORE, True, False),
+        ("2", BEFORE, True, False),
+        ("3", BEFORE + 1, True, False),
+    ]
+    assert company.snapshots[0].fields == person(email="1@acme.test")
+    assert [(one.after, one.people, one.ended) for one in found] == [("c", 2, False), (None, 3, True)]
+    assert not any(one.debt.owed for one in company.tables.people.values())
+
+
+async def test_a_field_that_is_withheld_from_the_list_is_absent_and_one_that_is_empty_is_empty() -> None:
+    shown = {**RECORD, "departmentName": ""}
+    del shown["jobTitleName"]
+    company = Company(EmployeePage(((EmployeeId("1"), shown),), frozenset({"jobTitleName"}), 1, None))
+    await company.read()
+    fields = company.snapshots[0].fields
+    assert fields["department"] == ""
+    assert "jobTitle" not in fields
+
+
+async def test_who_owes_a_reading_or_was_read_since_it_began_is_left_to_that_reading() -> None:
+    company = Company(page("1", "2", "3", "4"))
+    company.tables.people |= {
+        EmployeeId("1"): Person(debt=Debt(wanted=3)),
+        EmployeeId("2"): Person(debt=Debt(wanted=9, settled=9)),
+        EmployeeId("3"): Person(debt=Debt(wanted=3, settled=3)),
+        EmployeeId("4"): Person(debt=Debt(wanted=3, parked=3, reason="unreadable alone")),
+    }
+    await company.read()
+    assert [snapshot.employee for snapshot in company.snapshots] == ["3", "4"]
+    assert not company.tables.people[EmployeeId("4")].debt.owed
+
+
+async def test_who_is_on_two_pages_is_taken_once() -> None:
+    company = Company(page("1", "2", next="c"), page("2", "3"))
+    assert (await company.read())[-1].people == 3
+    assert [snapshot.employee for snapshot in company.snapshots] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("people", [BATCH - 1, 2 * BATCH, 6 * BATCH + 1])
+async def test_fewer_than_fifty_of_its_records_are_unfolded_when_it_appends_more(people: int) -> None:
+    company = Company(page(*map(str, range(1, people + 1))))
+    await company.read()
+    assert len(company.snapshots) == people
+    assert company.most_unfolded <= 2 * BATCH == 50
+    assert company.folded_to[EMPLOYEES] == people - 1, "the page counts once all of it is folded"
+
+
+async def test_the_next_owner_goes_on_at_the_page_and_reads_nobody_twice() -> None:
+    company = Company(page("1", "2", next="c"), Unavailable("down"), page("2", "3", next="d"), page("4"))
+    pages = company.reader.pages(Sweep(), Patience(RetryPolicy(first=0.0)))
+    kept = Sweep.model_validate((await anext(pages)).model_dump())
+    await pages.aclose()
+    assert [one.people for one in await company.read(kept)][-1] >= 4
+    assert company.asked == [None, "c", "c", "d"]
+    assert [snapshot.employee for snapshot in company.snapshots] == ["1", "2", "3", "4"]
+
+
+async def test_a_list_that_moved_is_begun_anew_without_those_who_were_read() -> None:
+    company = Company(page("1", "2", next="c"), PageMoved("moved"), page("1", "2", "3"))
+    with pytest.raises(PageMoved):
+        await company.read()
+    (before,) = {snapshot.through for snapshot in company.snapshots}
+    await company.read(Sweep(began=before).anew)
+    assert [snapshot.employee for snapshot in company.snapshots] == ["1", "2", "3"]
+
+
+async def test_a_list_that_ends_early_is_no_whole_list_and_an_empty_one_of_nobody_is() -> None:
+    company = Company(page("1", "2", total=3))
+    with pytest.raises(PageMoved, match="ended before everybody"):
+        await company.read()
+    assert [snapshot.state for snapshot in company.snapshots] == ["read", "read"]
+    assert [(one.people, one.ended) for one in await Company(page(total=0)).read()] == [(0, True)]
+
+
+async def test_who_is_missing_from_the_list_stays_as_known() -> None:
+    company = Company(page("1"))
+    company.tables.people[EmployeeId("2")] = Person(debt=Debt(wanted=3, settled=3))
+    await company.read()
+    assert [snapshot.employee for snapshot in company.snapshots] == ["1"]
+    assert not company.tables.people[EmployeeId("2")].debt.owed
+
+
+async def test_a_person_whose_contact_moved_is_insisted_on() -> None:
+    company = Company(page("1", "2"))
+    company.tables.people[EmployeeId("2")] = Person(debt=Debt(wanted=3, settled=3))
+    pages = company.reader.pages(Sweep(), Patience(), lambda one: one.debt.settled == 3)
+    assert [one.ended async for one in pages] == [True]
+    assert [(s.employee, s.insists) for s in company.snapshots] == [("1", False), ("2", True)]
