@@ -15,10 +15,11 @@ from typing import Literal
 
 import aiohttp
 
+from agents.backfill import Backfill
 from agents.completeness import Completeness
 from agents.credentials import Credentials
 from agents.operations import Operations
-from agents.orders import handlers
+from agents.orders import JOINED, handlers
 from agents.own_secrets import OwnSecrets
 from agents.partition import Partition
 from agents.reconciling import CompanyRows, Reconciler
@@ -26,6 +27,7 @@ from agents.tables import Rows
 from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
 from stream.bamboohr.delivery_log import ReadDeliveryLog
+from stream.bamboohr.everybody import ReadEverybody
 from stream.bamboohr.hosts import base_url
 from stream.bamboohr.keep_webhook import KeepWebhook
 from stream.bamboohr.lane import ReadPeople
@@ -44,9 +46,17 @@ from stream.kafka.view import CompactedView
 from stream.lane import Lane
 from stream.pace import Pace
 from stream.quota import Quota, QuotaLedger
-from stream.records import CallsCounted, Connection, ConnectionId, HrEvent, LogPosition, WebhookRegistration
+from stream.records import (
+    CallsCounted,
+    Connection,
+    ConnectionId,
+    ContactKey,
+    HrEvent,
+    LogPosition,
+    WebhookRegistration,
+)
 from stream.settings import Settings
-from stream.topics import HR_EVENTS
+from stream.topics import CONTACT_UPSERTS, HR_EVENTS
 from stream.vault.places import keys_of, resealed
 from stream.vault.vault import Vault
 from stream.zoho.client import ZohoBooks
@@ -97,6 +107,8 @@ class LaneMaker:
     clock: Clock
     crashed: Callable[[BaseException], None]
     _ledgers: dict[tuple[ConnectionId, str], QuotaLedger] = field(default_factory=dict)
+    _partitions: dict[int, Partition] = field(default_factory=dict)
+    """As they are ours now, or were last."""
     _left: dict[int, int] = field(default_factory=dict)
     """Partition -> the generation in which it was ours last."""
 
@@ -110,6 +122,7 @@ class LaneMaker:
 
         Calls are counted on only if it was ours in the generation before: else others made some since.
         """
+        self._partitions[partition.number] = partition
         self._credentials.forget(partition.number)
         if self._left.get(partition.number) != partition.generation - 1:
             gone = [key for key in self._ledgers if self.log.partition_of(key[0]) == partition.number]
@@ -124,13 +137,23 @@ class LaneMaker:
         """
         people, bamboohr = self._people(record, number)
         leavers = self._leavers(record, number)
-        contacts, zoho = self._contacts(record, number, leavers)
+        contacts, zoho, index = self._contacts(record, number, leavers)
         upkeep = self._upkeep(record, bamboohr, kept)
         reconciler = self._reconciler(record, bamboohr, number, upkeep)
         completeness = Completeness(reconciler, partial(self._heard, record.connection), self.clock)
         operations = Operations(
             record.connection,
-            handlers(record, bamboohr, zoho, self._own, upkeep, reconciler, completeness),
+            handlers(
+                record,
+                bamboohr,
+                zoho,
+                self._own,
+                upkeep,
+                reconciler,
+                completeness,
+                self._backfill(record, number, people, contacts, bamboohr, index),
+            ),
+            joined=JOINED,
             company=lambda: self._company(record.connection, number),
             append=self.log.append,
             crashed=self.crashed,
@@ -167,6 +190,44 @@ class LaneMaker:
                     assert isinstance(event, HrEvent)
                     heard.append(Heard.of(event))
         return heard
+
+    def _backfill(
+        self,
+        record: Connection,
+        number: int,
+        people: Lane,
+        contacts: Lane,
+        client: BambooHr,
+        index: ContactIndex,
+    ) -> Backfill:
+        """Loads everybody when it is asked to."""
+        prefix = f"{record.connection}/"
+
+        async def folded(topic: str, offset: int) -> None:
+            await self._partitions[number].has_folded(topic, offset)
+
+        everybody = ReadEverybody(
+            record.connection,
+            client,
+            mapping_version=fingerprint(record.mapping),
+            person_of=lambda employee: self.people.get(number, f"{prefix}{employee}"),
+            log=self.log,
+            folded=folded,
+            clock=self.clock,
+        )
+        return Backfill(
+            record,
+            people=people,
+            contacts=contacts,
+            everybody=everybody,
+            index=index,
+            state_of=lambda key: self.contacts.get(number, f"{prefix}{key}"),
+            keys=lambda: (ContactKey(key.removeprefix(prefix)) for key in self.contacts.keys(number, prefix)),
+            company=lambda: self._company(record.connection, number),
+            wishes_folded=lambda: folded(CONTACT_UPSERTS.name, self.log.newest(CONTACT_UPSERTS.name, number)),
+            append=self.log.append,
+            clock=self.clock,
+        )
 
     def _upkeep(self, record: Connection, client: BambooHr, kept: WebhookRegistration | None) -> Upkeep | None:
         """Of the webhook; None where a person keeps it and there never was one of ours."""
@@ -225,7 +286,7 @@ class LaneMaker:
 
         return Leavers(record.connection, record.guard, window_of=window, append=self.log.append, clock=self.clock)
 
-    def _contacts(self, record: Connection, number: int, leavers: Leavers) -> tuple[Lane, ZohoBooks]:
+    def _contacts(self, record: Connection, number: int, leavers: Leavers) -> tuple[Lane, ZohoBooks, ContactIndex]:
         """Keeps contacts."""
         connection, zoho = record.connection, record.zoho
         quota = Quota(per_minute=zoho.calls_per_minute, in_flight=zoho.calls_in_flight, per_day=zoho.calls_per_day)
@@ -241,6 +302,7 @@ class LaneMaker:
             deadline=self.settings.call_deadline,
             clock=self.clock,
         )
+        index = ContactIndex(client, self.clock)
         lane.attach(
             KeepContacts(
                 connection,
@@ -252,10 +314,10 @@ class LaneMaker:
                 leavers=leavers,
                 clock=self.clock,
                 settle_time=self.settings.settle_time,
-                index=ContactIndex(client, self.clock),
+                index=index,
             )
         )
-        return lane, client
+        return lane, client, index
 
     def _lane(self, connection: ConnectionId, number: int, api: Api, ledger: QuotaLedger) -> Lane:
         company = self._company(connection, number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from agents import backfill
 from agents.completeness import REPORT, Completeness
 from agents.operations import Done, Handler
 from agents.own_secrets import OwnSecrets
@@ -18,6 +19,9 @@ from stream.records import Connection
 from stream.resealing import RESEAL
 from stream.zoho.client import ZohoBooks
 
+JOINED = (backfill.NAME,)
+"""Commands that whoever asks for them meanwhile joins."""
+
 
 def handlers(
     record: Connection,
@@ -27,6 +31,7 @@ def handlers(
     upkeep: Upkeep | None,
     reconciler: Reconciler,
     completeness: Completeness,
+    load: backfill.Backfill,
 ) -> dict[str, Handler]:
     """Command -> what carries it out, with the clients of the connection."""
 
@@ -61,4 +66,5 @@ def handlers(
         "remove": take_away,
         RECONCILE: reconciler.carry_out,
         REPORT: completeness.carry_out,
+        backfill.NAME: load,
     }

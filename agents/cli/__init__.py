@@ -26,6 +26,7 @@ GROUPS = (
     "up",
     "connection",
     "reconcile",
+    "backfill",
     "dead_letters",
     "holds",
     "kafka",

@@ -122,6 +122,7 @@ async def add(
         say(f"Webhooks now flow: BambooHR must reach {webhooks} under your public https address.")
     else:
         say(f"A webhook is registered in BambooHR: it calls {webhooks}, which must lead to the gateway.")
+    say(f"Everybody who is there already is loaded by `rosterbook backfill {connection.connection}`.")
     say(f"Whether the credentials may do what is needed: `rosterbook connection test {connection.connection}`.")
 
 

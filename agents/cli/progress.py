@@ -16,6 +16,7 @@ class Progress:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
             console=Console(stderr=True),
         )
 
@@ -26,7 +27,8 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def report(self, what: str, done: int, total: int) -> None:
+    def report(self, what: str, done: int, total: int, note: str = "") -> None:
+        """note: stands behind the bar."""
         found = next((task.id for task in self._bars.tasks if task.description == what), None)
-        bar = self._bars.add_task(what, total=total) if found is None else found
-        self._bars.update(bar, completed=done, total=total)
+        bar = self._bars.add_task(what, total=total, note=note) if found is None else found
+        self._bars.update(bar, completed=done, total=total, note=note)

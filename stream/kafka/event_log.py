@@ -44,6 +44,7 @@ class EventLog:
         self._producer: AIOKafkaProducer | None = None
         self._writers: dict[tuple[str, int], PartitionWriter] = {}
         self._topic_ids: dict[str, str] = {}
+        self._newest: dict[tuple[str, int], int] = {}
         self.partitions = 0
 
     async def start(self) -> None:
@@ -138,6 +139,10 @@ class EventLog:
         """The id of the topic's present life."""
         return self._topic_ids[topic]
 
+    def newest(self, topic: str, partition: int) -> int:
+        """The greatest offset that we have appended there so far; -1 when none."""
+        return self._newest.get((topic, partition), -1)
+
     @property
     def topic_ids(self) -> dict[str, str]:
         """Topic -> the id of its present life, changelogs included."""
@@ -176,6 +181,8 @@ class EventLog:
     def _position(self, writer: PartitionWriter, offset: int) -> LogPosition:
         topic = writer.topic
         _APPENDED[topic].inc()
+        place = topic, writer.partition
+        self._newest[place] = max(offset, self._newest.get(place, -1))
         return LogPosition(topic=topic, topic_id=self._topic_ids[topic], partition=writer.partition, offset=offset)
 
     def _ready(self, record: AnyRecord, partition: int | None) -> tuple[PartitionWriter, bytes, bytes]:

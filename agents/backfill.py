@@ -1,0 +1,190 @@
+"""The first load of a connection, and every later one: read everybody, and wait until what their contacts owe is done.
+
+Zoho's contacts are read in bulk first, so that nobody need be searched for; what they show of contacts that we know
+tells which of them somebody has changed since. How far it has come is on the log with each page: the next owner of the
+connection goes on from there, with the contacts read anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import aclosing
+
+from pydantic import JsonValue
+
+from agents.operations import Done
+from stream.bamboohr.client import PageMoved
+from stream.bamboohr.everybody import ReadEverybody, Sweep
+from stream.clock import Clock
+from stream.core.forecast import CALLS, forecast
+from stream.core.rows import Asked, Company, ContactState, Person
+from stream.errors import RecordRefused
+from stream.lane import Lane
+from stream.patience import Patience
+from stream.records import CommandOutcome, Connection, ContactKey
+from stream.telemetry import log
+from stream.zoho.index import ContactIndex
+from stream.zoho.models import moment
+
+logger = log("backfill")
+
+NAME = "backfill"
+"""Of the command."""
+READINGS = 5
+"""So often the list is begun anew when it changes under us."""
+LOOK_S = 0.5
+TELL_S = 20.0
+"""Whoever asked gives up after a minute without a word."""
+AT_ONCE = 500
+"""Contacts that are looked at before the loop gets a turn."""
+
+
+class Backfill:
+    """Of one connection; carries out one command at a time."""
+
+    def __init__(
+        self,
+        record: Connection,
+        *,
+        people: Lane,
+        contacts: Lane,
+        everybody: ReadEverybody,
+        index: ContactIndex,
+        state_of: Callable[[ContactKey], ContactState | None],
+        keys: Callable[[], Iterator[ContactKey]],
+        company: Callable[[], Company | None],
+        wishes_folded: Callable[[], Awaitable[None]],
+        append: Callable[[CommandOutcome], Awaitable[object]],
+        clock: Clock,
+    ) -> None:
+        """keys: of all the connection's contacts. wishes_folded: waits until the contacts' rows have every wish that
+        follows from what is folded by now.
+        """
+        self._record = record
+        self._people = people
+        self._contacts = contacts
+        self._everybody = everybody
+        self._index = index
+        self._state_of = state_of
+        self._keys = keys
+        self._company = company
+        self._wishes_folded = wishes_folded
+        self._append = append
+        self._clock = clock
+        self._patience = Patience()
+        self._sweep = Sweep()
+        self._owed: set[str] = set()
+
+    async def __call__(self, asked: Asked) -> Done:
+        """Safe to repeat: people and contacts that are as they should be are left alone."""
+        if self._record.mode == "paused":
+            raise RecordRefused(
+                f"The connection is paused: run `rosterbook connection resume {self._record.connection}` first."
+            )
+        self._sweep = Sweep.model_validate(asked.progress.get("sweep") or {})
+        await self._tell()
+        teller = asyncio.create_task(self._keep_telling(), name=f"{self._record.connection} backfill told")
+        try:
+            if self._record.mode == "live":
+                with self._contacts.in_bulk():
+                    await self._index.fill(self._patience)
+            with self._people.in_bulk():
+                await self._read()
+            await self._wishes_folded()
+            self._owed = self._contacts.open_keys
+            while self._owed:
+                await asyncio.sleep(LOOK_S)
+                self._owed &= self._contacts.open_keys
+            return await self._done()
+        finally:
+            teller.cancel()
+            await asyncio.gather(teller, return_exceptions=True)
+            self._index.clear()
+
+    async def _read(self) -> None:
+        for _ in range(READINGS):
+            try:
+                async with aclosing(self._everybody.pages(self._sweep, self._patience, self._has_moved)) as pages:
+                    async for sweep in pages:
+                        self._sweep = sweep
+                        await self._tell()
+            except PageMoved:
+                logger.warning("backfill.list_moved", connection=self._record.connection, read=self._sweep.people)
+                self._sweep = self._sweep.anew
+            else:
+                return
+        raise RecordRefused(
+            f"BambooHR's list changed each of the {READINGS} times it was read, or ended early: nobody was deactivated "
+            "for that; run this again later."
+        )
+
+    def _has_moved(self, person: Person) -> bool:
+        """Whether the person's contact was changed or deleted in Zoho since we last knew it to be right.
+
+        Zoho tells whole seconds: what is changed by hand within the second of our own change looks like it.
+        """
+        if not self._index.filled or person.contact_key is None:
+            return False
+        state = self._state_of(person.contact_key)
+        if state is None or state.contact_id is None or state.debt.settled < state.debt.wanted:
+            return False
+        row = self._index.row(state.contact_id)
+        return row is None or state.modified_at is None or moment(row.last_modified_time) != state.modified_at
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_S)
+            await self._tell()
+
+    async def _tell(self) -> None:
+        """Put on the log how far it has come, for the next owner and for whoever asked."""
+        company = self._company()
+        assert company is not None, "somebody has asked"
+        unread = max(0, (self._sweep.total or 0) - self._sweep.people)
+        backfill = self._contacts.backfill
+        expected = forecast(
+            self._contacts.debts - backfill,
+            backfill + unread,
+            self._contacts.ledger.limits,
+            calls_of_backfill=1 if self._index.filled else CALLS,
+        )
+        result: dict[str, JsonValue] = {
+            "sweep": self._sweep.model_dump(),
+            "people": self._sweep.people,
+            "total": self._sweep.total,
+            "owed": self._contacts.debts,
+            "minutes": expected.minutes,
+        }
+        await self._append(
+            CommandOutcome(
+                connection=self._record.connection,
+                command=NAME,
+                cause=company.asked[NAME].cause,
+                state="progress",
+                says=self._said(expected.minutes),
+                result=result,
+                at=self._clock.now(),
+            )
+        )
+
+    def _said(self, minutes: float) -> str:
+        of = "" if self._sweep.total is None else f" of {self._sweep.total}"
+        waits = self._patience.waits_for or self._contacts.suspended or self._contacts.ledger.closed
+        said = f"{self._sweep.people}{of} people read, {self._contacts.debts} contacts owed, about {minutes:g} minutes."
+        return said if waits is None else f"{said} It waits: {waits}"
+
+    async def _done(self) -> Done:
+        set_aside = 0
+        for number, key in enumerate(self._keys(), 1):
+            state = self._state_of(key)
+            set_aside += state is not None and not state.debt.owed and state.debt.parked > state.debt.settled
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        people, result = self._sweep.people, {"people": self._sweep.people, "set_aside": set_aside}
+        if not people:
+            return Done("BambooHR lists nobody: give the key's user access to all employees.", result)
+        if self._record.mode == "preview":
+            return Done(f"{people} people were read, and what would be done is recorded: nothing was written.", result)
+        rest = f"; {set_aside} contacts are held or failed" if set_aside else ""
+        return Done(f"{people} people were read, and their contacts are as they should be{rest}.", result)

@@ -1,0 +1,104 @@
+"""`rosterbook backfill`: everybody of a company at once, through deaths of the worker, and once more for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from stream.records import Command, CommandOutcome, EmployeeSnapshot, HrEvent, SyncOutcome
+from stream.topics import EMPLOYEES, HR_EVENTS, OUTCOMES
+from tests.e2e.processes import Ended, rosterbook
+from tests.e2e.waiting import until
+from tests.integration.connected import Vendors, WorkerProcess
+from tests.integration.harness import event_log, records
+from tests.integration.inputs import ACME
+
+PEOPLE = 80
+THERE = 20
+"""So many of them have a contact already, made by hand."""
+WRITES = 12
+"""After so many more writes a worker dies."""
+
+
+@pytest.fixture
+async def vendors() -> AsyncIterator[Vendors]:
+    found = Vendors(PEOPLE, calls_per_minute=1800)
+    for employee in list(found.company.people.values())[:THERE]:
+        if email := employee.values.get("workEmail"):
+            person = {"first_name": "By", "last_name": "Hand", "email": email, "is_primary_contact": True}
+            found.organization.create(
+                {"contact_name": f"By hand {employee.id}", "contact_type": "vendor", "contact_persons": [person]}
+            )
+    await found.start()
+    try:
+        yield found
+    finally:
+        await found.stop()
+
+
+async def load(bootstrap: str, data: Path) -> Ended:
+    """The command as an operator gives it, without the id of the only connection."""
+    variables = {"ROSTERBOOK_KAFKA": bootstrap, "ROSTERBOOK_DATA": str(data)}
+    return await rosterbook("backfill", "--json", deadline=250, **variables)
+
+
+async def some_written(vendors: Vendors) -> None:
+    before = len(vendors.writes())
+    await until("some contacts are written", lambda: len(vendors.writes()) >= before + WRITES, 60)
+
+
+async def check_loaded_once(bootstrap: str, vendors: Vendors) -> None:
+    assert vendors.equal()
+    outcomes = await records(bootstrap, OUTCOMES)
+    created = Counter(o.contact_key for o in outcomes if isinstance(o, SyncOutcome) and o.action == "created")
+    assert created
+    assert set(created.values()) == {1}
+    assert all(isinstance(one, EmployeeSnapshot) and one.backfill for one in await records(bootstrap, EMPLOYEES))
+    assert all(isinstance(one, HrEvent) and not one.employees for one in await records(bootstrap, HR_EVENTS))
+
+
+@pytest.mark.parametrize("deaths", [1, pytest.param(5, marks=pytest.mark.thorough)])
+@pytest.mark.timeout(300)
+async def test_everybody_is_loaded_once_whatever_dies_and_a_second_load_writes_nothing(
+    bootstrap: str, vendors: Vendors, tmp_path: Path, deaths: int
+) -> None:
+    settings = {"settle_time": "1", "session_timeout": "6", "call_deadline": "4", **vendors.settings()}
+    workers = [WorkerProcess(tmp_path, bootstrap, **settings)]
+    try:
+        async with event_log(bootstrap) as log:
+            await vendors.connect(log, ACME)
+            await log.append(
+                Command(connection=ACME, command="backfill", asked_by="me", work=True, at=datetime.now(UTC))
+            )
+        await workers[0].start()
+        joined = asyncio.create_task(load(bootstrap, tmp_path))
+        for _ in range(deaths):
+            await some_written(vendors)
+            workers[-1].send(signal.SIGKILL)
+            await workers[-1].ended()
+            workers.append(WorkerProcess(tmp_path, bootstrap, **settings))
+            await workers[-1].start()
+        check_done(await joined)
+        await check_loaded_once(bootstrap, vendors)
+        calls, writes, readings = len(vendors.calls), len(vendors.writes()), vendors.readings
+        check_done(await load(bootstrap, tmp_path))
+        assert (len(vendors.writes()), vendors.readings) == (writes, readings + 1), "one page, no write"
+        assert len(vendors.calls) <= calls + 4
+    finally:
+        for worker in workers:
+            await worker.end()
+    ends = [one for one in await records(bootstrap, OUTCOMES) if isinstance(one, CommandOutcome)]
+    assert [(one.state, one.cause.offset) for one in ends if one.state != "progress"] == [("done", 1), ("done", 2)]
+
+
+def check_done(ended: Ended) -> None:
+    assert (ended.code, ended.err) == (0, "")
+    assert json.loads(ended.out)["state"] == "done"
+    assert json.loads(ended.out)["people"] == PEOPLE

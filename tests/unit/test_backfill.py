@@ -1,0 +1,253 @@
+"""The first load as the owner of a connection carries it out: what it reads, what it waits for, what it tells."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import pytest
+
+from agents.backfill import NAME, READINGS, Backfill
+from agents.operations import Done
+from stream.bamboohr.client import PageMoved
+from stream.bamboohr.everybody import Sweep
+from stream.core import folds
+from stream.core.forecast import Limits
+from stream.core.rows import Company, Person
+from stream.errors import RecordRefused
+from stream.patience import Patience
+from stream.records import BambooHrSettings, Command, CommandOutcome, Connection, EmployeeId, Mode, Sealed, ZohoSettings
+from tests.fake_clock import START
+from tests.small_world import ACME, OUTCOMES, SmallWorld, at, person
+from tests.unit.test_contact_index import run as drive
+from tests.virtual_time import VirtualTime, run
+
+COMMANDS = "rosterbook.commands"
+SECRET = Sealed(key="1", box="x")
+
+
+def connection(mode: Mode) -> Connection:
+    return Connection(
+        connection=ACME,
+        mode=mode,
+        bamboohr=BambooHrSettings(subdomain="acme", api_key=SECRET),
+        webhook_key=SECRET,
+        zoho=ZohoSettings(
+            region="eu", organization_id="1", client_id=SECRET, client_secret=SECRET, refresh_token=SECRET
+        ),
+        saved_at=START,
+    )
+
+
+class FakeLane:
+    """A lane that owes something until a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.open_keys: set[str] = set()
+        self.suspended: str | None = None
+        self.ledger = cast(Any, self)
+        self.closed: str | None = None
+        self.limits = Limits(per_minute=100)
+        self.bulk = 0
+
+    @property
+    def debts(self) -> int:
+        return len(self.open_keys)
+
+    @property
+    def backfill(self) -> int:
+        return len(self.open_keys)
+
+    @contextmanager
+    def in_bulk(self) -> Iterator[None]:
+        self.bulk += 1
+        yield
+
+
+class Owner:
+    """The handler and all that it touches. readings: what each reading of the list comes to."""
+
+    def __init__(self, *readings: list[Sweep | Exception], mode: Mode = "live") -> None:
+        self.world = SmallWorld()
+        self.readings = list(readings)
+        self.begun: list[Sweep] = []
+        self.people, self.contacts = FakeLane(), FakeLane()
+        self.company = folds.ask(Company(), command(), at(COMMANDS, 3))
+        self.told: list[CommandOutcome] = []
+        self.load = Backfill(
+            connection(mode),
+            people=cast(Any, self.people),
+            contacts=cast(Any, self.contacts),
+            everybody=cast(Any, self),
+            index=self.world.index,
+            state_of=self.world.tables.contacts.get,
+            keys=lambda: iter(list(self.world.tables.contacts)),
+            company=lambda: self.company,
+            wishes_folded=self.wishes_folded,
+            append=self.append,
+            clock=self.world.clock,
+        )
+
+    async def pages(
+        self, sweep: Sweep, patience: Patience, insists: Callable[[Person], bool]
+    ) -> AsyncGenerator[Sweep, None]:
+        self.begun.append(sweep)
+        for one in self.readings.pop(0):
+            if isinstance(one, Exception):
+                raise one
+            yield one
+
+    async def wishes_folded(self) -> None: ...
+
+    async def append(self, outcome: CommandOutcome) -> None:
+        self.told.append(outcome)
+        self.company = folds.answer(self.company, outcome, at(OUTCOMES, len(self.told)))
+
+    def carried_out(self) -> Done:
+        return run(self.load(self.company.asked[NAME]), VirtualTime())
+
+
+def command() -> Command:
+    return Command(connection=ACME, command=NAME, asked_by="me", work=True, at=START)
+
+
+def test_it_ends_when_all_are_read_and_none_of_their_contacts_is_owed_any_more() -> None:
+    owner = Owner([Sweep(began=1, after="c", people=2, total=3), Sweep(began=1, people=3, total=3, ended=True)])
+    owner.contacts.open_keys = {"k1", "k2"}
+
+    async def paid() -> None:
+        await asyncio.sleep(50.0)
+        owner.contacts.open_keys = {"k2", "of a webhook"}
+        await asyncio.sleep(50.0)
+        owner.contacts.open_keys = {"of a webhook"}
+
+    async def both() -> Done:
+        paying = asyncio.create_task(paid())
+        done = await owner.load(owner.company.asked[NAME])
+        await paying
+        return done
+
+    loop = VirtualTime()
+    done = run(both(), loop)
+    assert 100.0 <= loop.monotonic() < 102.0
+    assert done.result == {"people": 3, "set_aside": 0}
+    assert done.says == "3 people were read, and their contacts are as they should be."
+    assert (owner.people.bulk, owner.contacts.bulk) == (1, 1)
+    assert not owner.world.index.filled, "it is of no use afterwards"
+
+
+def test_it_tells_how_far_it_is_at_once_with_each_page_and_at_least_thrice_a_minute() -> None:
+    owner = Owner([Sweep(began=1, people=3, total=3, ended=True)])
+    owner.contacts.open_keys = {"k1"}
+    owner.contacts.suspended = "Zoho Books does not accept a fresh token."
+
+    async def scene() -> None:
+        loading = asyncio.create_task(owner.load(owner.company.asked[NAME]))
+        await asyncio.sleep(60.5)
+        owner.company = folds.ask(owner.company, command(), at(COMMANDS, 5))
+        owner.contacts.open_keys = {"k1", "k2"}
+        await asyncio.sleep(20.0)
+        loading.cancel()
+        await asyncio.gather(loading, return_exceptions=True)
+
+    run(scene(), VirtualTime())
+    assert [one.state for one in owner.told] == ["progress"] * 6
+    assert owner.told[0].result["people"] == 0
+    assert owner.told[1].result == {
+        "sweep": Sweep(began=1, people=3, total=3, ended=True).model_dump(),
+        "people": 3,
+        "total": 3,
+        "owed": 1,
+        "minutes": 0.0,
+    }
+    assert owner.told[1].says.startswith("3 of 3 people read, 1 contacts owed, about 0 minutes. It waits: Zoho Books")
+    assert [one.cause.offset for one in owner.told][-2:] == [3, 5], "whoever joined hears it too"
+
+
+def test_the_next_owner_goes_on_from_the_page_that_was_told_last() -> None:
+    first = Sweep(began=1, after="c", people=2, total=3)
+    owner = Owner([first, RecordRefused("cut off")], [Sweep(began=1, people=3, total=3, ended=True)])
+    with pytest.raises(RecordRefused):
+        owner.carried_out()
+    assert owner.carried_out().result["people"] == 3
+    assert owner.begun == [Sweep(), first]
+
+
+def test_a_list_that_moves_is_begun_anew_but_not_for_ever() -> None:
+    half = Sweep(began=7, after="c", people=2, total=3)
+    whole = Sweep(began=7, people=3, total=3, ended=True)
+    owner = Owner([half, PageMoved("moved")], [PageMoved("moved")], [whole])
+    assert owner.carried_out().result["people"] == 3
+    assert owner.begun == [Sweep(), Sweep(began=7), Sweep(began=7)]
+    with pytest.raises(RecordRefused, match="changed each of the 5 times it was read"):
+        Owner(*[[half, PageMoved("moved")]] * READINGS).carried_out()
+
+
+@pytest.mark.parametrize(
+    ("mode", "people", "says", "filled"),
+    [
+        ("live", 0, "BambooHR lists nobody: give the key's user access to all employees.", ["listed"]),
+        ("preview", 2, "2 people were read, and what would be done is recorded: nothing was written.", []),
+    ],
+)
+def test_what_it_says_of_nobody_and_in_preview(mode: Mode, people: int, says: str, filled: list[str]) -> None:
+    owner = Owner([Sweep(began=1, people=people, total=people, ended=True)], mode=mode)
+    assert owner.carried_out().says == says
+    assert owner.world.zoho.calls == filled
+
+
+def test_a_paused_connection_is_not_loaded() -> None:
+    with pytest.raises(RecordRefused, match="paused: run `rosterbook connection resume acme` first"):
+        Owner(mode="paused").carried_out()
+
+
+def test_contacts_that_are_held_or_failed_are_counted() -> None:
+    owner = Owner([Sweep(began=1, people=1, total=1, ended=True)])
+    owner.world.hire("1", person())
+    (key,) = owner.world.tables.contacts
+    state = owner.world.tables.contacts[key]
+    owner.world.tables.contacts[key] = state.model_copy(update={"debt": state.debt.park(state.debt.wanted, "held")})
+    assert owner.carried_out().says.endswith("; 1 contacts are held or failed.")
+
+
+def test_a_contact_has_moved_when_zoho_shows_another_time_of_change_than_we_know_of() -> None:
+    owner = Owner()
+    world = owner.world
+
+    def moved(employee: str) -> bool:
+        drive(world.index.fill(Patience()))
+        return owner.load._has_moved(world.tables.people[EmployeeId(employee)])
+
+    world.hire("1", person())
+    assert not moved("1"), "its debt is paid by reading it anyway"
+    world.settle()
+    assert not moved("1"), "we know it as we made it"
+    world.clock.advance(5.0)
+    world.hire("1", person(jobTitle="Lead"))
+    world.settle()
+    assert not moved("1"), "nor does our own change count"
+    (contact,) = world.zoho.contacts.values()
+    world.clock.advance(5.0)
+    contact.modified = world.clock.now()
+    assert moved("1"), "somebody changed it"
+    world.notice("1", insists=True)
+    world.settle()
+    assert not moved("1"), "it was read since"
+    world.index.clear()
+    assert not owner.load._has_moved(world.tables.people[EmployeeId("1")]), "nothing is known"
+    del world.zoho.contacts[contact.contact_id]
+    assert moved("1"), "somebody deleted it"
+
+
+def test_a_contact_whose_time_of_change_zoho_did_not_tell_is_read_once_more() -> None:
+    owner = Owner()
+    world = owner.world
+    world.hire("1", person())
+    world.settle()
+    world.clock.advance(5.0)
+    world.hire("1", person(status="Terminated"))
+    world.settle()
+    drive(world.index.fill(Patience()))
+    assert owner.load._has_moved(world.tables.people[EmployeeId("1")]), "marking it inactive tells no time"
