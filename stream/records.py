@@ -7,9 +7,11 @@ from another names it as its `cause`.
 from __future__ import annotations
 
 import operator
-from typing import Annotated, Literal, NewType, Self
+from collections.abc import Sized
+from typing import Annotated, Any, Literal, NewType, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 ConnectionId = NewType("ConnectionId", str)
 """A short slug, bound for life to one subdomain, region and organization."""
@@ -34,6 +36,14 @@ class Model(BaseModel):
     """Frozen, closed, strict."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def _is_empty(value: Sized) -> bool:
+    return not len(value)
 
 
 class LogPosition(Model):
@@ -117,10 +127,11 @@ class EmployeeSnapshot(Record):
 class DesiredContact(Model):
     """What Zoho Books should show for a person, under today's mapping.
 
-    None = not known, hence not ours to touch; an empty text = to be empty.
+    None = not known, hence not ours to touch; an empty text = to be empty. What came later is written only where it is
+    known, so that the fingerprints of older wishes hold.
     """
 
-    active: bool
+    active: bool | None
     contact_type: Literal["vendor", "customer"]
     first_name: str | None
     last_name: str | None
@@ -128,6 +139,12 @@ class DesiredContact(Model):
     designation: str | None
     department: str | None
     custom_fields: dict[str, str] = {}
+    contact_name: str | None = Field(default=None, exclude_if=_is_none)
+    phone: str | None = Field(default=None, exclude_if=_is_none)
+    mobile: str | None = Field(default=None, exclude_if=_is_none)
+    company_name: str | None = Field(default=None, exclude_if=_is_none)
+    website: str | None = Field(default=None, exclude_if=_is_none)
+    notes: str | None = Field(default=None, exclude_if=_is_none)
 
 
 class ContactUpsert(Record):
@@ -400,11 +417,87 @@ class ZohoSettings(Model):
     refresh_token: Sealed
 
 
+class Cut(Model):
+    """At most so many characters."""
+
+    cut: int = Field(ge=1, le=5000)
+
+
+class DateForm(Model):
+    """A date in another form: %Y %y %m %d stand for its parts. A text that is no date counts as not known."""
+
+    date: str
+
+
+class Lookup(Model):
+    """Text -> text. other: for a text that is not in the table and not empty; None = it stays as it is."""
+
+    table: dict[str, str]
+    other: str | None = None
+
+
+Change = Literal["trim", "upper", "lower", "title"] | Cut | DateForm | Lookup
+
+
+class Source(Model):
+    """Where a target's text comes from: one of `field`, `value`, `text`. What is a text alone stands for a field.
+
+    field: a BambooHR field, by alias or id. value: always the same. text: with fields in braces: "{city}, {country}".
+    change: what is done to the text, one after the other.
+    """
+
+    field: str | None = None
+    value: str | None = None
+    text: str | None = None
+    change: tuple[Change, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _field_alone(cls, given: Any) -> Any:
+        return {"field": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if [self.field, self.value, self.text].count(None) != 2:
+            raise PydanticCustomError("one_source", "must hold one of field, value and text")
+        return self
+
+
 class Mapping(Model):
-    """Which fields go where. state_field: api name of a Zoho custom field that also shows active or inactive."""
+    """Which fields go where, who is in scope, what becomes of leavers. `stream/core/targets.py` says what is allowed.
+
+    state_field: api name of a Zoho custom field that also shows active or inactive.
+    name: pattern of the contact's display name, such as "{firstName} {lastName}"; None = of the names, as far as nobody
+        changed it by hand. fields: target -> source, in place of or beside the usual ones.
+    leavers: whether their contacts become inactive. missing_email: what stands for a work email that is empty or no
+        address; placeholder: its pattern, such as "{id}@people.acme.example".
+    scope: CEL expressions over employee fields, all of which must hold.
+
+    What came later is written only where it differs from its default: the fingerprints of older mappings hold.
+    """
 
     contact_type: Literal["vendor", "customer"] = "vendor"
     state_field: str | None = None
+    name: str | None = Field(default=None, exclude_if=_is_none)
+    fields: dict[str, Source] = Field(default={}, exclude_if=_is_empty)
+    leavers: Literal["inactive", "leave"] = Field(default="inactive", exclude_if=lambda value: value == "inactive")
+    missing_email: Literal["skip", "home email", "placeholder"] = Field(
+        default="skip", exclude_if=lambda value: value == "skip"
+    )
+    placeholder: str | None = Field(default=None, exclude_if=_is_none)
+    scope: tuple[str, ...] = Field(default=(), strict=False, exclude_if=_is_empty)
+
+    @field_validator("scope", mode="before")
+    @classmethod
+    def _one_expression(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, str) else given
+
+
+class MappingVersion(Record):
+    """A mapping in full, for the fold of the readings that name it: topic `connections`, part `mapping` + version."""
+
+    version: str
+    mapping: Mapping
 
 
 class QuietHours(Model):
@@ -591,6 +684,7 @@ AnyRecord = (
     | DeadLetter
     | Connection
     | RemovedConnection
+    | MappingVersion
     | WebhookRegistration
     | Tokens
     | CallsCounted

@@ -19,6 +19,7 @@ from stream.records import (
     GuardOutcome,
     HrEvent,
     LaneOutcome,
+    MappingVersion,
     PollOutcome,
     Record,
     Reference,
@@ -64,6 +65,8 @@ class Topic:
         match record:
             case Connection() | RemovedConnection():
                 return f"{record.connection}|settings".encode()
+            case MappingVersion():
+                return f"{record.connection}|mapping|{record.version}".encode()
             case WebhookRegistration():
                 return f"{record.connection}|webhook".encode()
             case Tokens():
@@ -89,7 +92,7 @@ DEAD_LETTERS = Topic(
 COMMANDS = Topic(f"{PREFIX}commands", (Command,), "connection", None)
 CONNECTIONS = Topic(
     f"{PREFIX}connections",
-    (Connection, RemovedConnection, WebhookRegistration),
+    (Connection, RemovedConnection, MappingVersion, WebhookRegistration),
     "connection + part",
     None,
     compacted=True,

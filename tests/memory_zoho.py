@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from stream.core.contact import ActualContact, ContactPerson, ContactRow, email_key
+from stream.core import contact as fields_of_contacts
+from stream.core.contact import CONTACT_FIELDS, ActualContact, ContactPerson, ContactRow, email_key
 from stream.errors import AnswerLost, CredentialsRefused, NotFound, RateLimited, RecordRefused, Unavailable
 from stream.records import ContactId
 from stream.zoho.errors import NameTaken
@@ -21,7 +22,7 @@ from tests.fake_clock import FakeClock
 Fault = Literal["applied and lost", "applied late", "lost", "down", "limited", "refused", "no access"]
 LATE_S = 20.0
 """After which a create that is applied late is there."""
-PERSON_FIELDS = ("first_name", "last_name", "email", "designation", "department", "phone", "salutation")
+PERSON_FIELDS = (*fields_of_contacts.PERSON_FIELDS, "salutation")
 
 
 @dataclass
@@ -36,6 +37,7 @@ class StoredContact:
     persons: dict[str, dict[str, str]]
     custom_fields: dict[str, str] = field(default_factory=dict)
     modified: datetime | None = None
+    own: dict[str, str] = field(default_factory=dict)
 
     @property
     def email(self) -> str:
@@ -133,7 +135,14 @@ class MemoryZoho:
         assert body["contact_type"] in ("vendor", "customer")
         self._check_name(body["contact_name"], None)
         contact = StoredContact(
-            self._id(), body["contact_name"], body["contact_type"], True, created, {}, self._custom(body)
+            self._id(),
+            body["contact_name"],
+            body["contact_type"],
+            True,
+            created,
+            {},
+            self._custom(body),
+            self._own(body),
         )
         self._put_persons(contact, body["contact_persons"])
         self.contacts[contact.contact_id] = contact
@@ -148,6 +157,7 @@ class MemoryZoho:
             self._check_name(body["contact_name"], contact)
             stored.name = body["contact_name"]
         stored.custom_fields |= self._custom(body)
+        stored.own |= self._own(body)
         if "contact_persons" in body:
             self._put_persons(stored, body["contact_persons"])
         stored.modified = self.clock.now()
@@ -222,6 +232,9 @@ class MemoryZoho:
     def _custom(self, body: dict[str, Any]) -> dict[str, str]:
         return {entry["api_name"]: entry["value"] for entry in body.get("custom_fields", ())}
 
+    def _own(self, body: dict[str, Any]) -> dict[str, str]:
+        return {name: body[name] for name in CONTACT_FIELDS if name in body}
+
     def _id(self) -> ContactId:
         self._ids += 1
         return ContactId(f"4600000000{self._ids:08}")
@@ -242,7 +255,7 @@ class MemoryZoho:
             ContactPerson(
                 person_id,
                 is_primary=number == 0,
-                **{name: fields.get(name, "") for name in PERSON_FIELDS[:5]},
+                **{name: fields.get(name, "") for name in fields_of_contacts.PERSON_FIELDS},
                 raw={"contact_person_id": person_id, **deepcopy(fields)},
             )
             for number, (person_id, fields) in enumerate(stored.persons.items())
@@ -255,6 +268,7 @@ class MemoryZoho:
             persons,
             dict(stored.custom_fields),
             _modified(stored).isoformat(),
+            own=dict(stored.own),
         )
 
 

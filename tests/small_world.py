@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stream.clock import Clock
+from stream.codec import fingerprint
 from stream.core import folds, roster
 from stream.core.guard import is_waiting
 from stream.core.mapping import desired_contact
@@ -100,7 +101,7 @@ class Tables:
 
 
 class SmallWorld:
-    """One connection. `mapping` holds from the first to the last moment."""
+    """One connection. mappings: by their fingerprints, all that a reading was made under."""
 
     def __init__(
         self,
@@ -112,6 +113,7 @@ class SmallWorld:
     ) -> None:
         self.mapping = mapping or Mapping()
         self.policy = policy or LeaverGuard()
+        self.mappings: dict[str, Mapping] = {}
         self.clock = clock or FakeClock()
         self.zoho = MemoryZoho(self.clock, pause=pause, **zoho)
         self.truth: dict[EmployeeId, dict[str, str] | None] = {}
@@ -160,6 +162,8 @@ class SmallWorld:
         if not person.debt.owed:
             return None
         fields = self.truth[who]
+        version = fingerprint(self.mapping)
+        self.mappings[version] = self.mapping
         snapshot = EmployeeSnapshot(
             connection=ACME,
             employee=who,
@@ -168,7 +172,7 @@ class SmallWorld:
             decision=person.undone,
             backfill=not person.debt.owes(person.live),
             cause=at(HR_EVENTS, person.debt.wanted),
-            mapping_version="m",
+            mapping_version=version,
             read_at=self.clock.now(),
             state="gone" if fields is None else "read",
             fields=fields or {},
@@ -245,6 +249,12 @@ class SmallWorld:
         for held in holds:
             self.work.look(held.contact_key)
 
+    def remap(self, mapping: Mapping) -> None:
+        """The connection is added again with another mapping: everybody is read anew."""
+        self.mapping = mapping
+        for employee in self.truth:
+            self.notice(employee, kind="sweep")
+
     def new_owner(self) -> None:
         """The worker dies between two calls; another one takes over once it has folded everything."""
         for payment in self.paying.values():
@@ -302,7 +312,8 @@ class SmallWorld:
             tables.hear(event, at(HR_EVENTS, offset))
         upserts: list[ContactUpsert] = []
         for offset, snapshot in enumerate(self.employees):
-            upserts += tables.keep_roster(snapshot, at(EMPLOYEES, offset), self.mapping).upserts
+            mapping = self.mappings[snapshot.mapping_version]
+            upserts += tables.keep_roster(snapshot, at(EMPLOYEES, offset), mapping).upserts
         assert upserts == self.upserts
         for offset, upsert in enumerate(self.upserts):
             tables.wish(upsert, at(CONTACT_UPSERTS, offset))

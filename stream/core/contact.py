@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +16,11 @@ EMAIL_MAX = 100
 PERSON_FIELD_MAX = 50
 """designation and department: Zoho's documents disagree (50 or 100), so the smaller one holds."""
 
-PERSON_FIELDS = ("first_name", "last_name", "email", "designation", "department")
+PERSON_FIELDS = ("first_name", "last_name", "email", "designation", "department", "phone", "mobile")
+CONTACT_FIELDS = ("company_name", "website", "notes")
+"""Of the contact itself, beside its name and type."""
+
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,14 @@ class ContactPerson:
     email: str = ""
     designation: str = ""
     department: str = ""
+    phone: str = ""
+    mobile: str = ""
     raw: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ActualContact:
-    """A contact in full, as Zoho Books shows it. custom_fields: api name -> value as text.
+    """A contact in full, as Zoho Books shows it. custom_fields: api name -> value as text. own: CONTACT_FIELDS.
 
     last_modified_time: as Zoho wrote it, empty where it did not.
     """
@@ -45,6 +53,7 @@ class ActualContact:
     persons: tuple[ContactPerson, ...]
     custom_fields: dict[str, str] = field(default_factory=dict)
     last_modified_time: str = ""
+    own: dict[str, str] = field(default_factory=dict)
 
     @property
     def primary(self) -> ContactPerson | None:
@@ -69,7 +78,12 @@ def email_key(address: str) -> Email:
     return Email(address.strip().lower())
 
 
-WRITABLE = ("salutation", *PERSON_FIELDS, "phone", "mobile", "skype")
+def is_address(text: str) -> bool:
+    """Whether it can be a contact's: one that is cut would be another one, and Zoho Books refuses what is none."""
+    return 0 < len(text) <= EMAIL_MAX and _ADDRESS.fullmatch(text) is not None
+
+
+WRITABLE = ("salutation", *PERSON_FIELDS, "skype")
 """Fields of a contact person that are sent back as they were. Portal flags never are: they invite people."""
 
 
@@ -90,19 +104,28 @@ class Writes:
 def display_names(first: str | None, last: str | None, employee: str) -> tuple[str, ...]:
     """The contact names that a person may have, first choice first; the second where the organization has the first."""
     name = " ".join(part for part in ((first or "").strip(), (last or "").strip()) if part)
-    if not name:
-        return (f"Employee {employee}",)
+    return _choices(name, employee) if name else (f"Employee {employee}",)
+
+
+def _choices(name: str, employee: str) -> tuple[str, str]:
     mark = f" ({employee})"
-    return name[:CONTACT_NAME_MAX], name[: CONTACT_NAME_MAX - len(mark)] + mark
+    return name[:CONTACT_NAME_MAX].strip(), name[: CONTACT_NAME_MAX - len(mark)].strip() + mark
+
+
+def _names_of(desired: DesiredContact, employee: str) -> tuple[str, ...]:
+    if desired.contact_name:
+        return _choices(desired.contact_name, employee)
+    return display_names(desired.first_name, desired.last_name, employee)
 
 
 def body_to_create(desired: DesiredContact, employee: str, *, plain_name: bool = True) -> dict[str, Any]:
     """The body of a new contact. plain_name: False after the organization refused the first choice."""
-    names = display_names(desired.first_name, desired.last_name, employee)
+    names = _names_of(desired, employee)
     return {
         "contact_name": names[0] if plain_name else names[-1],
         "contact_type": desired.contact_type,
-        "contact_persons": [{**_known(desired), "is_primary_contact": True}],
+        "contact_persons": [{**_known(desired, PERSON_FIELDS), "is_primary_contact": True}],
+        **_known(desired, CONTACT_FIELDS),
         **_custom_fields(desired.custom_fields),
     }
 
@@ -111,54 +134,68 @@ def writes(desired: DesiredContact, actual: ActualContact, employee: str) -> Wri
     """What makes `actual` show `desired`; nothing when it does already.
 
     All persons of the contact are in the body, with their ids: Zoho removes those that an update leaves out (Zoho Books
-    API, contacts). The display name follows the person's name while it is made of it; a name given by hand stays. The
-    contact type of an existing contact stays too.
+    API, contacts). A display name that the mapping makes is put back; else it follows the person's name while it is
+    made of it, and a name given by hand stays. The contact type of an existing contact stays too.
     """
     primary = actual.primary or ContactPerson("", True)
-    wanted = _known(desired)
-    changes: dict[str, tuple[str | None, str | None]] = {
-        name: (getattr(primary, name), value)
-        for name, value in wanted.items()
-        if getattr(primary, name).strip() != value.strip()
-    }
+    wanted = _known(desired, PERSON_FIELDS)
+    changes = _differences({name: getattr(primary, name) for name in PERSON_FIELDS}, wanted)
     body: dict[str, Any] = {}
     if changes:
         others = [_kept(person) for person in actual.persons if person is not primary]
         body["contact_persons"] = [{**_kept(primary), **wanted, "is_primary_contact": True}, *others]
-    old_names = display_names(primary.first_name, primary.last_name, employee)
-    first, last = wanted.get("first_name", primary.first_name), wanted.get("last_name", primary.last_name)
-    new_names = display_names(first, last, employee)
-    if actual.contact_name in old_names and actual.contact_name not in new_names:
-        body["contact_name"] = new_names[old_names.index(actual.contact_name) if len(new_names) > 1 else 0]
-        changes["contact_name"] = (actual.contact_name, body["contact_name"])
-    fields = {
-        name: value
-        for name, value in desired.custom_fields.items()
-        if actual.custom_fields.get(name, "").strip() != value.strip()
-    }
-    changes |= {name: (actual.custom_fields.get(name), value) for name, value in fields.items()}
-    body |= _custom_fields(fields)
-    if desired.active != actual.active:
+    if (name := _new_name(desired, actual, primary, employee)) is not None:
+        body["contact_name"] = name
+        changes["contact_name"] = (actual.contact_name, name)
+    own = _differences(actual.own, _known(desired, CONTACT_FIELDS))
+    body |= {name: after for name, (_, after) in own.items()}
+    fields = _differences(actual.custom_fields, desired.custom_fields)
+    body |= _custom_fields({name: after for name, (_, after) in fields.items() if after is not None})
+    changes |= own | fields
+    if desired.active is not None and desired.active != actual.active:
         changes["status"] = _status(actual.active), _status(desired.active)
     return Writes(
         update=body or None,
-        activate=desired.active and not actual.active,
-        deactivate=actual.active and not desired.active,
+        activate=desired.active is True and not actual.active,
+        deactivate=actual.active and desired.active is False,
         changes=changes,
     )
 
 
 def address_given_up(desired: DesiredContact, actual: ActualContact) -> DesiredContact:
     """The contact as it is, without its address."""
-    unknown = dict.fromkeys(PERSON_FIELDS)
+    unknown: dict[str, Any] = dict.fromkeys(DesiredContact.model_fields.keys() - {"contact_type"})
     return desired.model_copy(update={**unknown, "email": "", "custom_fields": {}, "active": actual.active})
+
+
+def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:
+    """Of what is wanted; Zoho keeps no surrounding spaces."""
+    return {
+        name: (before.get(name), value)
+        for name, value in after.items()
+        if before.get(name, "").strip() != value.strip()
+    }
+
+
+def _new_name(desired: DesiredContact, actual: ActualContact, primary: ContactPerson, employee: str) -> str | None:
+    """The display name that the contact is to get, None where it stays."""
+    if desired.contact_name:
+        names = _names_of(desired, employee)
+        return None if actual.contact_name in names else names[0]
+    first = primary.first_name if desired.first_name is None else desired.first_name
+    last = primary.last_name if desired.last_name is None else desired.last_name
+    old_names = display_names(primary.first_name, primary.last_name, employee)
+    new_names = display_names(first, last, employee)
+    if actual.contact_name not in old_names or actual.contact_name in new_names:
+        return None
+    return new_names[old_names.index(actual.contact_name) if len(new_names) > 1 else 0]
 
 
 def shows(desired: DesiredContact, actual: ActualContact) -> bool:
     """Whether an answer shows what was sent. Zoho may drop a field silently (seen live)."""
     primary = actual.primary
     return primary is not None and all(
-        getattr(primary, name).strip() == value.strip() for name, value in _known(desired).items()
+        getattr(primary, name).strip() == value.strip() for name, value in _known(desired, PERSON_FIELDS).items()
     )
 
 
@@ -176,7 +213,8 @@ def renamed(body: dict[str, Any], desired: DesiredContact, employee: str) -> dic
     person: dict[str, Any] = next(iter(body.get("contact_persons", ())), {})
     first = person.get("first_name", desired.first_name)
     last = person.get("last_name", desired.last_name)
-    return {**body, "contact_name": display_names(first, last, employee)[-1]}
+    names = _choices(desired.contact_name, employee) if desired.contact_name else display_names(first, last, employee)
+    return {**body, "contact_name": names[-1]}
 
 
 def without_unknown_persons(actual: ActualContact) -> ActualContact:
@@ -187,8 +225,8 @@ def without_unknown_persons(actual: ActualContact) -> ActualContact:
     return replace(actual, persons=(replace(first, is_primary=True), *others))
 
 
-def _known(desired: DesiredContact) -> dict[str, str]:
-    return {name: value for name in PERSON_FIELDS if (value := getattr(desired, name)) is not None}
+def _known(desired: DesiredContact, fields: tuple[str, ...]) -> dict[str, str]:
+    return {name: value for name in fields if (value := getattr(desired, name)) is not None}
 
 
 def _kept(person: ContactPerson) -> dict[str, Any]:

@@ -3,38 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Fields
+from typing import Any
 
-from stream.core import employment
-from stream.core.contact import EMAIL_MAX, NAME_MAX, PERSON_FIELD_MAX
-from stream.records import DesiredContact, Mapping
+from stream.core import employment, scope
+from stream.core.contact import CONTACT_NAME_MAX, is_address
+from stream.core.targets import LIMITS, is_custom
+from stream.core.transform import PLACES, fields_of, filled_in, text_of
+from stream.records import DesiredContact, Mapping, Source
 
+USUAL = {
+    "first_name": Source(field="firstName"),
+    "last_name": Source(field="lastName"),
+    "designation": Source(field="jobTitle"),
+    "department": Source(field="department"),
+}
+"""What fills a target for which the mapping names no other source."""
 FIELDS = ("firstName", "lastName", "workEmail", "jobTitle", "department", *employment.FIELDS)
-"""What a reading must ask for. BambooHR sends nothing that is not asked for."""
+"""What a reading must ask for under any mapping. BambooHR sends nothing that is not asked for."""
 
 ACTIVE, INACTIVE = "Active", "Inactive"
+
+
+def fields_to_read(mapping: Mapping) -> tuple[str, ...]:
+    """FIELDS, and what else this mapping needs."""
+    more = [name for source in mapping.fields.values() for name in fields_of(source)]
+    more += [name for pattern in (mapping.name, mapping.placeholder) for name in PLACES.findall(pattern or "")]
+    more += ["homeEmail"] if mapping.missing_email == "home email" else []
+    more += [name for expression in mapping.scope for name in scope.fields_of(expression)]
+    return tuple(dict.fromkeys((*FIELDS, *more)))
 
 
 def desired_contact(fields: Fields[str, str], mapping: Mapping, *, active: bool) -> DesiredContact:
     """The contact for a reading. A withheld field stays None: a target is never blanked because a source is missing.
 
-    Texts are cut to what Zoho Books takes. An address that is too long is None as well: cut, it would be another one.
+    Texts are cut to what Zoho Books takes.
     """
-
-    def text(field: str, limit: int) -> str | None:
-        value = fields.get(field)
-        return None if value is None else value.strip()[:limit]
-
-    email = fields.get("workEmail", "").strip()
+    texts = {
+        target: text if (limit := LIMITS.get(target)) is None else text[:limit]
+        for target, source in (USUAL | mapping.fields).items()
+        if (text := text_of(source, fields)) is not None
+    }
+    name = None if mapping.name is None else filled_in(mapping.name, fields)
+    custom_fields = {target: text for target, text in texts.items() if is_custom(target)}
     return DesiredContact(
-        active=active,
+        active=activity(mapping, active=active),
         contact_type=mapping.contact_type,
-        first_name=text("firstName", NAME_MAX),
-        last_name=text("lastName", NAME_MAX),
-        email=email if 0 < len(email) <= EMAIL_MAX else None,
-        designation=text("jobTitle", PERSON_FIELD_MAX),
-        department=text("department", PERSON_FIELD_MAX),
-        custom_fields=_state(mapping, active),
+        email=_address(fields, mapping),
+        custom_fields=custom_fields | _state(mapping, active),
+        contact_name=name[:CONTACT_NAME_MAX].strip() or None if name else None,
+        **{target: texts.get(target) for target in LIMITS},
     )
+
+
+def _address(fields: Fields[str, str], mapping: Mapping) -> str | None:
+    """None where there is none to be used. A work email that is withheld is still theirs: nothing stands for it."""
+    work = fields.get("workEmail")
+    if work is None or is_address(work.strip()):
+        return None if work is None else work.strip()
+    match mapping.missing_email:
+        case "home email":
+            other = fields.get("homeEmail", "").strip()
+        case "placeholder":
+            other = filled_in(mapping.placeholder or "", fields) or ""
+        case _:
+            other = ""
+    return other if is_address(other) else None
+
+
+def activity(mapping: Mapping, *, active: bool) -> bool | None:
+    """What the contact's state is to be; None = as it is."""
+    return None if not active and mapping.leavers == "leave" else active
 
 
 def _state(mapping: Mapping, active: bool) -> dict[str, str]:
@@ -42,14 +80,29 @@ def _state(mapping: Mapping, active: bool) -> dict[str, str]:
 
 
 def with_activity(desired: DesiredContact, mapping: Mapping, *, active: bool, email: str | None) -> DesiredContact:
-    """The same contact, active or not, with another address: for people who are gone or gave theirs up."""
-    custom_fields = {**desired.custom_fields, **_state(mapping, active)}
-    return desired.model_copy(update={"active": active, "email": email, "custom_fields": custom_fields})
+    """The same contact, of somebody at work or not, with another address: for who is gone or gave theirs up."""
+    return desired.model_copy(
+        update={
+            "active": activity(mapping, active=active),
+            "email": email,
+            "custom_fields": {**desired.custom_fields, **_state(mapping, active)},
+        }
+    )
 
 
-def filled(desired: DesiredContact, shown: DesiredContact | None) -> DesiredContact:
-    """`desired` with what it does not know taken from what was shown before."""
+def filled(desired: DesiredContact, shown: DesiredContact | None, mapping: Mapping) -> DesiredContact:
+    """`desired` with what the mapping sets and the reading did not tell taken from what was shown before."""
     if shown is None:
         return desired
-    unknown = {name: getattr(shown, name) for name in type(desired).model_fields if getattr(desired, name) is None}
-    return desired.model_copy(update=unknown)
+    told = desired.custom_fields
+    kept = {name: text for name, text in shown.custom_fields.items() if name in mapping.fields and name not in told}
+    unknown: dict[str, Any] = {
+        name: getattr(shown, name) for name in _targets(mapping) if getattr(desired, name) is None
+    }
+    return desired.model_copy(update=unknown | ({"custom_fields": {**kept, **told}} if kept else {}))
+
+
+def _targets(mapping: Mapping) -> list[str]:
+    """The fields of a desired contact that this mapping sets, custom fields apart."""
+    named = ["contact_name"] if mapping.name is not None else []
+    return ["email", *named, *(target for target in LIMITS if target in USUAL or target in mapping.fields)]

@@ -184,7 +184,7 @@ class _Folding:
             return
         if self.address(email).contested:
             standing: Standing = "departed" if claim.standing == "departed" else "unstated"
-            desired = filled(claim.desired, shown).model_copy(update={"email": shown.email})
+            desired = filled(claim.desired, shown, self.mapping).model_copy(update={"email": shown.email})
             self._state(employee, former, Claim(standing=standing, desired=desired))
         else:
             self._withdraw(employee, former)
@@ -242,7 +242,7 @@ class _Folding:
         for who, claim in address.claims.items():
             shown = self.person(who).shown
             if claim.standing == "departed" and shown is not None:
-                wish = filled(claim.desired, shown)
+                wish = filled(claim.desired, shown, self.mapping)
                 self.targets[who] = with_activity(wish, self.mapping, active=False, email=shown.email)
 
     def _target(self, who: EmployeeId, desired: DesiredContact) -> None:
@@ -283,7 +283,7 @@ class _Folding:
         assert person.contact_key is not None
         if person.shown is not None and email_key(person.shown.email or "") == email:
             self.after[holder] = person.contact_key
-        wish = filled(claim.desired, person.shown)
+        wish = filled(claim.desired, person.shown, self.mapping)
         self._target(who, with_activity(wish, self.mapping, active=claim.standing != "departed", email=""))
 
     def _upserts(self) -> Iterable[ContactUpsert]:
@@ -294,7 +294,7 @@ class _Folding:
         for who, wish in self.targets.items():
             person = self.people[who]
             assert person.contact_key is not None
-            desired = filled(wish, person.shown)
+            desired = filled(wish, person.shown, self.mapping)
             insists = snapshot.insists and who == snapshot.employee
             # A contact that passes on must be known as the new person's, even if it shows the same.
             if desired == person.shown and not insists and who not in self.took_over:

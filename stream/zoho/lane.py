@@ -334,7 +334,7 @@ class KeepContacts:
 
 def _class_of(state: ContactState) -> int:
     """Who left is urgent however that came to light."""
-    if state.contact_id is not None and not state.desired.active:
+    if state.contact_id is not None and state.desired.active is False:
         return LEAVER
     if state.debt.owed and not state.debt.owes(state.live):
         return BACKFILL

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from stream.core.contact import WRITABLE, ActualContact, ContactPerson, ContactRow
+from stream.core.contact import CONTACT_FIELDS, WRITABLE, ActualContact, ContactPerson, ContactRow
 from stream.core.day import DailyBudget
 from stream.records import ContactId
 
@@ -75,6 +75,7 @@ def contact(raw: object) -> ActualContact:
         persons=tuple(persons),
         custom_fields=_custom_fields(found),
         last_modified_time=_text(found.get("last_modified_time")),
+        own={name: _text(found.get(name)) for name in CONTACT_FIELDS},
     )
 
 
@@ -137,6 +138,8 @@ def _person(row: Mapping[str, Any], *, primary_id: str) -> ContactPerson:
         email=_text(row.get("email")),
         designation=_text(row.get("designation")),
         department=_text(row.get("department")),
+        phone=_text(row.get("phone")),
+        mobile=_text(row.get("mobile")),
         raw=dict(row),
     )
 

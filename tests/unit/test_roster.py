@@ -84,9 +84,9 @@ def test_without_an_address_nobody_new_gets_a_contact() -> None:
     assert world.upserts == []
     problems = [row.problem for row in world.tables.people.values()]
     assert problems == [
-        "work email is empty or too long",
+        "work email is empty, too long or no address",
         "work email is withheld",
-        "work email is empty or too long",
+        "work email is empty, too long or no address",
     ]
 
 

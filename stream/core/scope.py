@@ -1,0 +1,126 @@
+"""Who is in scope: the expressions of the mapping over an employee's fields, in CEL (Common Expression Language).
+
+Every field is a text, and "" where it is empty. CEL has no loops of its own and a budget for what it goes through, so
+an expression ends; one that could not be decided changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_strings
+
+LONGEST = 2000
+_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?= \[[A-Z_]+\]$|$)", re.MULTILINE)
+_UNDECLARED = re.compile(r"undeclared reference to '([A-Za-z_]\w*)'")
+
+
+class WrongExpression(ValueError):
+    """The expression cannot be used; the message says why, and where in it."""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """expression: the first that does not hold."""
+
+    expression: str
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """reason: names fields, never a value."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Expression:
+    text: str
+    fields: tuple[str, ...]
+    environment: cel.Env
+    program: cel.Expression
+
+
+def fields_of(expression: str) -> tuple[str, ...]:
+    """The employee fields that it reads. Raises WrongExpression."""
+    return _compiled(expression).fields
+
+
+def check(expression: str) -> None:
+    """Raises WrongExpression: not CEL, not true or false, or too much work for people of whom all is empty."""
+    compiled = _compiled(expression)
+    try:
+        _evaluated(compiled, dict.fromkeys(compiled.fields, ""))
+    except RuntimeError as error:
+        if "budget" in str(error):
+            raise WrongExpression("takes too many steps: make its lists shorter") from None
+        raise WrongExpression("cannot be evaluated") from None
+
+
+def standing(expressions: tuple[str, ...], fields: Mapping[str, str]) -> Outside | Undecided | None:
+    """None = in scope. A field that was withheld leaves it undecided, unless an expression without it says: outside."""
+    undecided: Undecided | None = None
+    for expression in expressions:
+        compiled = _compiled(expression)
+        if withheld := [name for name in compiled.fields if name not in fields]:
+            undecided = undecided or Undecided(f"scope cannot be decided: {', '.join(withheld)} is withheld")
+            continue
+        try:
+            value = _evaluated(compiled, fields)
+        except RuntimeError:
+            value = None
+        if value is False:
+            return Outside(expression)
+        if value is None:
+            undecided = undecided or Undecided("scope cannot be decided: an expression cannot be evaluated")
+    return undecided
+
+
+def _evaluated(compiled: _Expression, fields: Mapping[str, str]) -> bool | None:
+    """None where this person's fields do not go into it, such as int("") does not. Raises RuntimeError."""
+    given = {name: fields[name] for name in compiled.fields}
+    value = compiled.program.eval(compiled.environment.Activation(given))
+    if value.type() != cel.Type.BOOL:  # an error is a value, and never raised
+        return None
+    return bool(value.value())
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str) -> _Expression:
+    if len(text) > LONGEST:
+        raise WrongExpression(f"is over {LONGEST} characters")
+    names: tuple[str, ...] = ()
+    while True:
+        environment = cel.NewEnv(variables=dict.fromkeys(names, cel.Type.STRING), extensions=[ext_strings.ExtStrings()])
+        try:
+            program = environment.compile(text)
+        except RuntimeError as error:
+            faults = [(int(line), int(column), what) for line, column, what in _ERROR.findall(str(error))]
+            fields = dict.fromkeys(name for fault in faults if (name := _field(text, *fault)) and name not in names)
+            if not fields:
+                raise WrongExpression(_told(faults)) from None
+            names = (*names, *fields)
+            continue
+        if program.return_type() != cel.Type.BOOL:
+            raise WrongExpression('must be true or false, such as department == "Sales"')
+        return _Expression(text, names, environment, program)
+
+
+def _field(text: str, line: int, column: int, what: str) -> str | None:
+    """The name of a field that is not declared yet; an unknown function has its place elsewhere."""
+    found = _UNDECLARED.match(what)
+    lines = text.split("\n")
+    if found is None or line > len(lines) or not lines[line - 1].startswith(found[1], column - 1):
+        return None
+    return found[1]
+
+
+def _told(faults: list[tuple[int, int, str]]) -> str:
+    if not faults:
+        return "is no CEL expression"
+    _, column, what = faults[0]
+    return f"is wrong at character {column}: {what}"[:300]
