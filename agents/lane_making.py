@@ -33,9 +33,10 @@ from stream.bamboohr.keep_webhook import KeepWebhook
 from stream.bamboohr.lane import ReadPeople
 from stream.bamboohr.webhooks import DELIVERIES, WebhooksApi
 from stream.clock import Clock
-from stream.codec import decode, fingerprint
+from stream.codec import decode
 from stream.core.completeness import Heard
 from stream.core.day import Day
+from stream.core.mapping import fields_to_watch
 from stream.core.registration import living
 from stream.core.rows import Company, ContactState, Person, Window
 from stream.errors import RecordRefused
@@ -209,7 +210,7 @@ class LaneMaker:
         everybody = ReadEverybody(
             record.connection,
             client,
-            mapping_version=fingerprint(record.mapping),
+            mapping=record.mapping,
             person_of=lambda employee: self.people.get(number, f"{prefix}{employee}"),
             log=self.log,
             folded=folded,
@@ -239,6 +240,7 @@ class LaneMaker:
             WebhooksApi(client),
             by_us=record.webhook_key is None,
             url=None if public is None else f"{public}{DELIVERIES}/{connection}",
+            fields=fields_to_watch(record.mapping),
             kept=kept,
             mark=secrets.token_hex(6),
             append=self.log.append,
@@ -267,7 +269,7 @@ class LaneMaker:
             ReadPeople(
                 connection,
                 client,
-                mapping_version=fingerprint(record.mapping),
+                mapping=record.mapping,
                 person_of=lambda employee: self.people.get(number, f"{connection}/{employee}"),
                 event_at=lambda offset: LogPosition(
                     topic=HR_EVENTS.name, topic_id=topic_id, partition=number, offset=offset

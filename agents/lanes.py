@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from agents.health import Serving
 from agents.lane_making import LaneMaker, Made
 from agents.partition import Partition
+from agents.remapping import remap
 from agents.upkeep import Upkeep
+from stream.codec import fingerprint
 from stream.core.forecast import Forecast, forecast
+from stream.core.rows import Person
 from stream.errors import RosterbookError
 from stream.kafka.view import CompactedView
 from stream.lane import Lane
@@ -196,6 +199,7 @@ class Lanes:
             return
         served.made = made
         await self._scan(served, made)
+        await self._remap(served, before)
         for lane in served.lanes:
             lane.open()
         made.operations.open()
@@ -218,6 +222,29 @@ class Lanes:
                 lane.notice(key.removeprefix(prefix))
                 if count % SCAN_PAUSE == 0:
                     await asyncio.sleep(0)
+
+    async def _remap(self, served: _Served, before: _Served | None) -> None:
+        """Whoever was read under another mapping is read anew."""
+        record, table = served.record, self.maker.people
+        prefix = f"{record.connection}/"
+
+        async def rows() -> AsyncIterator[tuple[EmployeeId, Person]]:
+            for count, key in enumerate(table.keys(served.partition.number, prefix), 1):
+                if (person := table.get(served.partition.number, key)) is not None:
+                    yield EmployeeId(key.removeprefix(prefix)), person
+                if count % SCAN_PAUSE == 0:
+                    await asyncio.sleep(0)
+
+        count = await remap(
+            record.connection,
+            rows(),
+            fingerprint(record.mapping),
+            self.maker.log.append,
+            self.maker.clock.now(),
+            changed=before is not None and before.record.mapping != record.mapping,
+        )
+        if count:
+            logger.info("lanes.people_read_anew", connection=record.connection, people=count)
 
 
 def _forecast(served: _Served) -> Forecast | None:

@@ -13,6 +13,7 @@ from agents.removal import remove
 from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
 from stream.checklist import checklist
+from stream.core.mapping import fields_to_watch
 from stream.core.rows import Asked
 from stream.errors import RecordRefused
 from stream.records import Connection
@@ -36,7 +37,7 @@ def handlers(
     """Command -> what carries it out, with the clients of the connection."""
 
     async def test(_: Asked) -> Done:
-        checks = await checklist(hr, books, record.zoho.organization_id)
+        checks = await checklist(hr, books, record.zoho.organization_id, fields_to_watch(record.mapping))
         failed = sum(check.state == "failed" for check in checks)
         says = f"{failed} of {len(checks)} checks failed." if failed else f"All {len(checks)} checks passed."
         return Done(says, {"checks": [check.model_dump() for check in checks]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import faust
@@ -27,9 +27,12 @@ def roster(
     topic: TopicT,
     people: Rows[Person],
     addresses: Rows[Address],
-    mapping_of: Callable[[ConnectionId], Mapping],
+    mapping_of: Callable[[ConnectionId, str], Awaitable[Mapping]],
 ) -> None:
-    """Register the agent of `employees`. It also settles the readings that `people` wants."""
+    """Register the agent of `employees`. It also settles the readings that `people` wants.
+
+    mapping_of: connection and version of a mapping -> the mapping.
+    """
 
     @app.agent(topic, isolated_partitions=True, name="roster")
     async def keep_roster(stream: StreamT[bytes]) -> None:
@@ -38,7 +41,7 @@ def roster(
             result = core.fold(
                 snapshot if step.is_of_this_life(snapshot.cause) else core.of_earlier_life(snapshot),
                 step.position,
-                mapping_of(snapshot.connection),
+                await mapping_of(snapshot.connection, snapshot.mapping_version),
                 step.reader(people, Person),
                 step.reader(addresses, Address),
             )

@@ -19,6 +19,7 @@ from agents.folding import Folding
 from agents.heartbeat import watch_heartbeats
 from agents.lane_making import LaneMaker
 from agents.lanes import Lanes
+from agents.mappings import Mappings
 from agents.operate import operate
 from agents.roster import roster
 from agents.settle import settle
@@ -33,7 +34,7 @@ from stream.kafka.event_log import EventLog
 from stream.kafka.lookout import Lookout
 from stream.kafka.reader import LogReader
 from stream.kafka.view import CompactedView
-from stream.records import Connection, ConnectionId, Mapping
+from stream.records import ConnectionId
 from stream.settings import Settings
 from stream.topics import APP, CONNECTIONS, INPUTS, TABLES, TOKENS, changelog_of
 from stream.vault.vault import Vault
@@ -139,12 +140,8 @@ def _register_agents(app: faust.App, folding: Folding, tables: Tables, connectio
         for topic in INPUTS
     )
 
-    def mapping_of(connection: ConnectionId) -> Mapping:
-        record = connections.records.get(f"{connection}|settings")
-        return record.mapping if isinstance(record, Connection) else Mapping()
-
     enrich(app, folding, hr_events, tables.people)
-    roster(app, folding, employees, tables.people, tables.addresses, mapping_of)
+    roster(app, folding, employees, tables.people, tables.addresses, Mappings(connections).of)
     sink(app, folding, upserts, tables.contacts)
     settle(app, folding, outcomes, tables.contacts, tables.companies)
     operate(app, folding, commands, tables.contacts, tables.companies)

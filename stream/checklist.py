@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Literal, Protocol
 
-from stream.bamboohr.models import EmployeePage
+from stream.bamboohr.models import EmployeePage, HrField
 from stream.core.contact import ContactRow, email_key
 from stream.core.day import DailyBudget
 from stream.core.mapping import FIELDS
@@ -36,7 +36,7 @@ class Check(Model):
 class Hr(Protocol):
     """What is asked of BambooHR."""
 
-    async def fields(self) -> frozenset[str]: ...
+    async def fields(self) -> tuple[HrField, ...]: ...
 
     def people(self, fields: Sequence[str]) -> AsyncGenerator[EmployeePage, None]: ...
 
@@ -53,18 +53,21 @@ class Books(Protocol):
     async def check_writing(self) -> None: ...
 
 
-async def checklist(hr: Hr, books: Books, organization_id: str) -> list[Check]:
-    """BambooHR's checks, then Zoho's; those that rest on one that failed are left out. Raises LogUnavailable."""
-    return [*await _of_bamboohr(hr), *await _of_zoho(books, organization_id)]
+async def checklist(hr: Hr, books: Books, organization_id: str, fields: Sequence[str] = FIELDS) -> list[Check]:
+    """BambooHR's checks, then Zoho's; those that rest on one that failed are left out. Raises LogUnavailable.
+
+    fields: what the mapping reads.
+    """
+    return [*await _of_bamboohr(hr, fields), *await _of_zoho(books, organization_id)]
 
 
-async def _of_bamboohr(hr: Hr) -> list[Check]:
-    visible: frozenset[str] = frozenset()
+async def _of_bamboohr(hr: Hr, fields: Sequence[str]) -> list[Check]:
+    visible: set[str | None] = set()
 
     async def access() -> Check:
-        nonlocal visible
-        visible = await hr.fields()
-        return Check(subject="BambooHR access", state="ok", found=f"Accepted; {len(visible)} fields are visible.")
+        found = await hr.fields()
+        visible.update(name for field in found for name in (field.alias, field.id))
+        return Check(subject="BambooHR access", state="ok", found=f"Accepted; {len(found)} fields are visible.")
 
     first = await _tried("BambooHR access", access)
     if first.state == "failed":
@@ -78,20 +81,20 @@ async def _of_bamboohr(hr: Hr) -> list[Check]:
         return people.check()
 
     second = await _tried("BambooHR people", everybody)
-    found = [first, second, _fields(visible, people.restricted)]
+    found = [first, second, _fields(fields, visible, people.restricted)]
     return found if second.state == "failed" else [*found, people.addresses()]
 
 
-def _fields(visible: frozenset[str], restricted: set[str]) -> Check:
+def _fields(fields: Sequence[str], visible: set[str | None], restricted: set[str]) -> Check:
     subject = "BambooHR fields"
-    if missing := [name for name in FIELDS if name not in visible or name in restricted]:
+    if missing := [name for name in fields if name not in visible or name in restricted]:
         return Check(
             subject=subject,
             state="failed" if "status" in missing else "warning",
             found=f"Not visible: {', '.join(missing)}.",
             remedy="Let the key's user see them (Settings, Access Levels); until then they stay as they are.",
         )
-    return Check(subject=subject, state="ok", found=f"All {len(FIELDS)} fields of the mapping are visible.")
+    return Check(subject=subject, state="ok", found=f"All {len(fields)} fields of the mapping are visible.")
 
 
 class _People:

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from agents.cli.dialogue import Dialogue
     from stream.kafka.event_log import EventLog
     from stream.kafka.view import CompactedView
-    from stream.records import Command, Connection, ConnectionId, RemovedConnection, WebhookRegistration
+    from stream.records import (
+        Command,
+        Connection,
+        ConnectionId,
+        MappingVersion,
+        RemovedConnection,
+        WebhookRegistration,
+    )
     from stream.telemetry import Masked
     from stream.vault import Vault
 
@@ -159,7 +166,11 @@ async def _save(connection: Connection, log: EventLog, view: CompactedView, boot
     refuse_conflicts(connection.connection, binding, _bound(view))
     before = known.get(connection.connection)
     if before is None or before.mapping != connection.mapping:
-        await log.append(_mapping_version(connection))
+        await log.append(_mapping_asked_for(connection))
+    for one in (connection,) if before is None else (before, connection):
+        version = _mapping_version(one)
+        if f"{one.connection}|mapping|{version.version}" not in view.records:
+            await log.append(version)
     await log.append(connection)
     await _read(view, bootstrap)
     now_known = _known(view)
@@ -171,8 +182,17 @@ async def _save(connection: Connection, log: EventLog, view: CompactedView, boot
         raise
 
 
-def _mapping_version(connection: Connection) -> Command:
-    """The mapping in full, for ever: what snapshots and upserts name by its fingerprint alone."""
+def _mapping_version(connection: Connection) -> MappingVersion:
+    """The mapping in full, for the fold of what is read under it: snapshots name it by its fingerprint alone."""
+    from stream.codec import fingerprint
+    from stream.records import MappingVersion
+
+    mapping = connection.mapping
+    return MappingVersion(connection=connection.connection, version=fingerprint(mapping), mapping=mapping)
+
+
+def _mapping_asked_for(connection: Connection) -> Command:
+    """For the audit: who wanted which mapping, in full."""
     from agents.cli.surroundings import who
     from stream.codec import canonical, fingerprint
     from stream.records import Command

@@ -22,7 +22,7 @@ from stream.records import EmployeeId
 from stream.telemetry import Masked
 from stream.tokens import AccessTokens, TokenRefused
 
-from .models import EmployeePage, change_feed, employee_page, reading
+from .models import EmployeePage, HrField, change_feed, employee_page, hr_fields, reading
 from .oauth import SCOPES
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
@@ -147,8 +147,8 @@ class BambooHr:
         told_at = answer.date() or now
         return Feed(changes, told_at, ahead=now - told_at)
 
-    async def fields(self) -> frozenset[str]:
-        """The names by which fields may be asked for (their aliases), as far as this key's user sees them."""
+    async def fields(self) -> tuple[HrField, ...]:
+        """The fields that may be asked for, as far as this key's user sees them."""
         request = self._request("fields", "meta/fields", {})
         answer = await self.ask(request)
         if answer.status == 403:
@@ -156,8 +156,7 @@ class BambooHr:
         rows = answer.array() if answer.status == 200 else None
         if rows is None:
             raise unanswered(request, status=answer.status)
-        aliases = (row.get("alias") for row in rows if isinstance(row, dict))
-        return frozenset(alias for alias in aliases if isinstance(alias, str))
+        return hr_fields(rows)
 
     async def _check_access(self) -> None:
         """Raise CredentialsRefused if the key is shut out altogether.

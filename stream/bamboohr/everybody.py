@@ -2,8 +2,9 @@
 
 Each page is asked for by an `HrEvent` of kind sweep that names nobody; its position is the `through` of what the page
 shows, and everything up to it is folded before the request is sent. Whoever owes a reading, or was read since this
-began, is left to that reading: so nobody's readings overlap, nobody is taken twice, and an older one never replaces a
-newer. An absence from the list says nothing here, and whatever came of it would be for somebody else to decide.
+began, is left to that reading, and so is whoever the list does not tell enough of for the mapping. So nobody's readings
+overlap, nobody is taken twice, and an older one never replaces a newer. An absence from the list says nothing here, and
+whatever came of it would be for somebody else to decide.
 """
 
 from __future__ import annotations
@@ -16,10 +17,22 @@ from typing import Protocol
 from stream.bamboohr.client import PageMoved
 from stream.bamboohr.models import EmployeePage
 from stream.clock import Clock
-from stream.core.mapping import FIELDS
+from stream.codec import fingerprint
+from stream.core.mapping import FIELDS, fields_to_read
 from stream.core.rows import Person
 from stream.patience import Patience
-from stream.records import AnyRecord, ConnectionId, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Model
+from stream.records import (
+    AnyRecord,
+    ConnectionId,
+    EmployeeId,
+    EmployeeSnapshot,
+    HrEvent,
+    LogPosition,
+    Model,
+)
+from stream.records import (
+    Mapping as FieldMapping,
+)
 from stream.topics import EMPLOYEES, HR_EVENTS
 
 LISTED_AS = {
@@ -30,7 +43,9 @@ LISTED_AS = {
     "employmentHistoryStatus": "employmentStatusName",
 }
 """Field -> its name in the list, where that is another one (BambooHR API, list employees)."""
-LISTED = tuple(LISTED_AS.get(name, name) for name in FIELDS)
+ID = "id"
+AN_EVENT = 100
+"""People of an event: more would keep the records of other connections waiting while it is folded."""
 BATCH = 25
 """Snapshots that are appended together, while at most the batch before is not folded: so never 50 are, and a
 neighbour's change waits for no more."""
@@ -77,7 +92,7 @@ class ReadEverybody:
         connection: ConnectionId,
         client: Pages,
         *,
-        mapping_version: str,
+        mapping: FieldMapping,
         person_of: Callable[[EmployeeId], Person | None],
         log: Log,
         folded: Callable[[str, int], Awaitable[None]],
@@ -86,7 +101,10 @@ class ReadEverybody:
         """folded: waits until the record at an offset of a topic, in the connection's partition, is folded."""
         self._connection = connection
         self._client = client
-        self._mapping_version = mapping_version
+        self._mapping_version = fingerprint(mapping)
+        wanted = fields_to_read(mapping)
+        self._listed = {name: LISTED_AS.get(name, name) for name in wanted if name != ID}
+        self._with_id = ID in wanted
         self._person_of = person_of
         self._log = log
         self._folded = folded
@@ -107,7 +125,7 @@ class ReadEverybody:
             )
             await self._folded(HR_EVENTS.name, cause.offset)
             began = cause.offset if sweep.began is None else sweep.began
-            page = await patience(partial(self._client.page, LISTED, sweep.after))
+            page = await patience(partial(self._client.page, tuple(self._listed.values()), sweep.after))
             read_at = self._clock.now()
             rows = {who: fields for who, fields in page.rows if who not in seen}
             seen.update(rows)
@@ -128,6 +146,7 @@ class ReadEverybody:
         self, employee: EmployeeId, fields: Mapping[str, str], cause: LogPosition, read_at: datetime
     ) -> EmployeeSnapshot:
         """What a reading of this one alone would have held: a field that is withheld here is absent there too."""
+        shown = {name: fields[listed] for name, listed in self._listed.items() if listed in fields}
         return EmployeeSnapshot(
             connection=self._connection,
             employee=employee,
@@ -137,23 +156,46 @@ class ReadEverybody:
             mapping_version=self._mapping_version,
             read_at=read_at,
             state="read",
-            fields={name: fields[listed] for name, listed in zip(FIELDS, LISTED, strict=True) if listed in fields},
+            fields={ID: employee, **shown} if self._with_id else shown,
         )
+
+    def _tells_all(self, snapshot: EmployeeSnapshot) -> bool:
+        """Not every field is in the list, and one that is not looks there as if it were withheld."""
+        return all(name in snapshot.fields for name in self._listed if name not in FIELDS)
 
     async def _append(
         self, snapshots: Mapping[EmployeeId, EmployeeSnapshot], began: int, insists: Callable[[Person], bool]
     ) -> None:
-        """Append those of people who are due, and return when they are folded."""
+        """Append those of people who are due, or have them read alone, and return when that is folded."""
         newest: LogPosition | None = None
+        alone: dict[bool, list[EmployeeId]] = {False: [], True: []}
         people = list(snapshots)
         for first in range(0, len(people), BATCH):
             batch = []
             for employee in people[first : first + BATCH]:
                 person = self._person_of(employee) or Person()
-                if not person.debt.owed and person.debt.settled < began:
+                if person.debt.owed or person.debt.settled >= began:
+                    continue
+                if self._tells_all(snapshots[employee]):
                     batch.append(snapshots[employee].model_copy(update={"insists": insists(person)}))
+                else:
+                    alone[insists(person)].append(employee)
             before, newest = newest, (await self._log.append_all(batch))[-1] if batch else newest
             if before is not None:
                 await self._folded(EMPLOYEES.name, before.offset)
         if newest is not None:
             await self._folded(EMPLOYEES.name, newest.offset)
+        for insisting, employees in alone.items():
+            for first in range(0, len(employees), AN_EVENT):
+                await self._have_read(employees[first : first + AN_EVENT], insists=insisting)
+
+    async def _have_read(self, employees: Sequence[EmployeeId], *, insists: bool) -> None:
+        asked = HrEvent(
+            connection=self._connection,
+            employees=tuple(employees),
+            kind="sweep",
+            insists=insists,
+            received_at=self._clock.now(),
+        )
+        position = await self._log.append(asked)
+        await self._folded(HR_EVENTS.name, position.offset)

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 from stream.bamboohr.webhooks import OthersWebhook
 from stream.clock import Clock
 from stream.core import registration as after
-from stream.core.mapping import FIELDS
 from stream.core.webhook import (
     Accept,
     Change,
@@ -73,6 +72,7 @@ class KeepWebhook:
         *,
         by_us: bool,
         url: str | None,
+        fields: Sequence[str],
         kept: WebhookRegistration | None,
         mark: str,
         append: Callable[[WebhookRegistration | WebhookOutcome], Awaitable[object]],
@@ -83,6 +83,7 @@ class KeepWebhook:
         sealed_anew: Callable[[WebhookRegistration], WebhookRegistration] = lambda registration: registration,
     ) -> None:
         """by_us: False where a person keeps the webhook. url: the connection's address at the gateway, where known.
+        fields: of whose changes BambooHR is to tell.
 
         mark: for a connection that has no registration yet. key_age: after which a key is replaced by a new one.
         sealed_anew: the same with the newest vault key, itself where that has sealed all of it.
@@ -90,6 +91,7 @@ class KeepWebhook:
         self._api = api
         self._by_us = by_us
         self._url = url
+        self._fields = fields
         self.kept = kept or WebhookRegistration(connection=connection, mark=mark)
         self._append = append
         self._seal = seal
@@ -232,8 +234,9 @@ class KeepWebhook:
     def _wanted(self, names: Mapping[str, str]) -> Wanted | None:
         if self._ending or not self._by_us or self._url is None:
             return None
-        offered = tuple(field for field in FIELDS if field in names)
-        return Wanted(self._url, offered or FIELDS, tuple(field for field in FIELDS if field not in names))
+        offered = tuple(dict.fromkeys(names[field] for field in self._fields if field in names))
+        withheld = tuple(field for field in self._fields if field not in names)
+        return Wanted(self._url, offered or tuple(self._fields), withheld)
 
     def _made_since(self, now: datetime) -> datetime | None:
         """When a key must have been made to be kept; None when any will do."""

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from stream.clock import Clock
-from stream.core.mapping import FIELDS
+from stream.codec import fingerprint
+from stream.core.mapping import fields_to_read
 from stream.core.rows import Person
 from stream.due import BACKFILL, JOINER
 from stream.errors import NotFound, RecordRefused
 from stream.flood import FloodGuard
 from stream.lane import Owed, Paid
-from stream.records import ConnectionId, EmployeeId, EmployeeSnapshot, LogPosition
+from stream.records import ConnectionId, EmployeeId, EmployeeSnapshot, LogPosition, Mapping
 
 
 class Employees(Protocol):
@@ -32,7 +33,7 @@ class ReadPeople:
         connection: ConnectionId,
         client: Employees,
         *,
-        mapping_version: str,
+        mapping: Mapping,
         person_of: Callable[[EmployeeId], Person | None],
         event_at: Callable[[int], LogPosition],
         append: Callable[[EmployeeSnapshot], Awaitable[LogPosition]],
@@ -42,7 +43,8 @@ class ReadPeople:
         """event_at: the position of this connection's hr-events record at an offset."""
         self._connection = connection
         self._client = client
-        self._mapping_version = mapping_version
+        self._mapping_version = fingerprint(mapping)
+        self._fields = fields_to_read(mapping)
         self._person_of = person_of
         self._event_at = event_at
         self._append = append
@@ -75,7 +77,7 @@ class ReadPeople:
             state="read",
         )
         try:
-            fields = await self._client.employee(employee, FIELDS)
+            fields = await self._client.employee(employee, self._fields)
         except NotFound:
             snapshot = snapshot.model_copy(update={"state": "gone"})
         except RecordRefused as error:

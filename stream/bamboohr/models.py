@@ -4,7 +4,7 @@ text: the two must never be mixed up, since BambooHR drops forbidden fields with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,24 @@ def change_feed(body: Mapping[str, Any]) -> tuple[Changed, ...] | None:
                 )
             )
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class HrField:
+    """A field that an employee may be asked for, by its alias or its id. kind: "date", "list" and such."""
+
+    id: str
+    alias: str | None
+    kind: str
+
+
+def hr_fields(rows: Iterable[object]) -> tuple[HrField, ...]:
+    """What `/meta/fields` lists; an id comes as a number or as a text (BambooHR API, field metadata)."""
+    return tuple(
+        HrField(str(row["id"]), alias if isinstance(alias := row.get("alias"), str) else None, str(row.get("type")))
+        for row in rows
+        if isinstance(row, dict) and isinstance(row.get("id"), str | int)
+    )
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,15 @@ def _decision(person: Person, event: HrEvent, position: LogPosition) -> dict[str
     return {"decision": event.decision, "decided": position.offset}
 
 
+def is_outdated(person: Person, version: str, *, changed: bool) -> bool:
+    """Whether the last reading was made under another mapping than this version, so that another one is owed.
+
+    changed: the mapping has just changed. A reading under the former one may be on the log then and in no row yet:
+    whoever is owed one is asked for again, since that one would settle it.
+    """
+    return person.mapping != version and (person.snapshot > NOTHING or (changed and person.debt.owed))
+
+
 def wish(state: ContactState | None, upsert: ContactUpsert, position: LogPosition) -> ContactState:
     """The contact is to be as the upsert says, unless something newer is wanted already, or just this is.
 

@@ -33,6 +33,11 @@ def fields_to_read(mapping: Mapping) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*FIELDS, *more)))
 
 
+def fields_to_watch(mapping: Mapping) -> tuple[str, ...]:
+    """Of whose changes BambooHR is to tell: an id never changes."""
+    return tuple(name for name in fields_to_read(mapping) if name != "id")
+
+
 def desired_contact(fields: Fields[str, str], mapping: Mapping, *, active: bool) -> DesiredContact:
     """The contact for a reading. A withheld field stays None: a target is never blanked because a source is missing.
 

@@ -59,9 +59,8 @@ def fold(
         return RosterFold({snapshot.employee: person.model_copy(update={"folded": person.folded_with(position)})})
     if snapshot.state == "unreadable":
         parked = person.debt.park(snapshot.through, snapshot.reason or "unreadable")
-        return RosterFold(
-            {snapshot.employee: person.model_copy(update={"debt": parked, "folded": person.folded_with(position)})}
-        )
+        update = {"debt": parked, "mapping": snapshot.mapping_version, "folded": person.folded_with(position)}
+        return RosterFold({snapshot.employee: person.model_copy(update=update)})
     return _Folding(snapshot, position, mapping, person_of, address_of).result()
 
 
@@ -125,6 +124,7 @@ class _Folding:
             snapshot=self.position.offset,
             read_at=self.snapshot.read_at,
             problem=None,
+            mapping=self.snapshot.mapping_version,
         )
         problem = self._claim(employee)
         if problem is not None:

@@ -40,7 +40,7 @@ class Person(Row):
     decision: the last one that an event brought, and decided: that event's offset. It counts until it is read.
     email: the address this person claims. contact_key: the contact that stands for this person.
     shown: what the last upsert of that contact says. snapshot: employees offset of the last one that was applied.
-    problem: why the last reading could not decide something.
+    problem: why the last reading could not decide something. mapping: the version that it was made under.
     heard_of: the latest change that an event told of, by BambooHR's clock. read_at: of the last reading, by ours.
     """
 
@@ -57,6 +57,7 @@ class Person(Row):
     problem: str | None = None
     heard_of: AwareDatetime | None = None
     read_at: AwareDatetime | None = None
+    mapping: str | None = None
 
     @property
     def undone(self) -> Decision | None:

@@ -24,6 +24,7 @@ from stream.records import (
     EmployeeSnapshot,
     HrEvent,
     LogPosition,
+    Mapping,
     SyncOutcome,
 )
 from stream.topics import APP, CONTACT_UPSERTS, INPUTS, MAX_RECORD_BYTES
@@ -65,7 +66,7 @@ def _snapshot(connection: ConnectionId, employee: EmployeeId, cause: LogPosition
         employee=employee,
         through=cause.offset,
         cause=cause,
-        mapping_version="of today",
+        mapping_version=fingerprint(Mapping()),
         read_at=datetime.now(UTC),
         state="read",
         fields={

@@ -142,7 +142,7 @@ async def test_with_the_scopes_that_are_asked_for_everything_can_be_read() -> No
         )
         client = BambooHr(http, sandbox.base_url, tokens, admit=Door().admit, deadline=2.0, clock=CLOCK)
         assert await client.employee(EmployeeId(ada), FIELDS)
-        assert {"firstName", "workEmail"} <= await client.fields()
+        assert {"firstName", "workEmail"} <= {field.alias for field in await client.fields()}
         assert [len(page.rows) async for page in client.people(["firstName"])] == [1]
 
 

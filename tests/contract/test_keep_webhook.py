@@ -52,6 +52,7 @@ class Office:
             WebhooksApi(self.client(key or self.sandbox.credentials.api_key)),
             by_us=True,
             url=url,
+            fields=FIELDS,
             kept=self.registration,
             mark="3f9a",
             append=self._append,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from stream.codec import fingerprint
 from stream.kafka.event_log import EventLog
 from stream.records import (
     ConnectionId,
@@ -13,6 +14,7 @@ from stream.records import (
     HrEvent,
     LaneOutcome,
     LogPosition,
+    Mapping,
     SyncOutcome,
 )
 from stream.topics import partition_of
@@ -39,7 +41,7 @@ def read(
         through=cause.offset,
         insists=insists,
         cause=cause,
-        mapping_version="of today",
+        mapping_version=fingerprint(Mapping()),
         read_at=AT,
         state="gone" if email is None else "read",
         fields={} if email is None else {**fields, "status": "Active"},

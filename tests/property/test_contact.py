@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream.core.employment import employment
-from stream.records import Mapping
+from stream.core.scope import standing
+from stream.records import Mapping, Source
 from tests.memory_zoho import Fault
 from tests.small_world import SmallWorld, person
 
@@ -31,6 +32,13 @@ records = st.one_of(
     ),
 )
 whom = st.sampled_from(PEOPLE)
+mappings = st.builds(
+    Mapping,
+    state_field=st.sampled_from([None, "cf_state"]),
+    name=st.sampled_from([None, None, "{lastName}, {firstName}"]),
+    fields=st.sampled_from([{}, {"phone": Source(field="jobTitle"), "cf_title": Source(field="jobTitle")}]),
+    scope=st.sampled_from([(), ('jobTitle != ""',)]),
+)
 step = st.one_of(
     st.tuples(st.just("change"), whom, records),
     st.tuples(st.just("insist"), whom),
@@ -40,6 +48,7 @@ step = st.one_of(
     st.tuples(st.just("learn")),
     st.tuples(st.just("wait"), st.sampled_from([1.0, 30.0, 61.0])),
     st.tuples(st.just("new owner")),
+    st.tuples(st.just("remap"), mappings),
 )
 passing = st.lists(
     st.sampled_from([None, None, "applied and lost", "applied late", "lost", "down", "limited", "no access"])
@@ -72,13 +81,17 @@ def play(world: SmallWorld, happenings: list[Step]) -> None:
             case ("delete by hand", number):
                 if world.zoho.contacts:
                     del world.zoho.contacts[list(world.zoho.contacts)[number % len(world.zoho.contacts)]]
+            case ("remap", mapping):
+                world.remap(mapping)
             case ("new owner",):
                 world.new_owner()
 
 
 def is_active(world: SmallWorld, who: str) -> bool:
     fields = world.truth.get(who)
-    return fields is not None and employment(fields, world.clock.now().date()) == "active"
+    if fields is None or employment(fields, world.clock.now().date()) != "active":
+        return False
+    return standing(world.mapping.scope, fields) is None
 
 
 def check_end(world: SmallWorld, strangers: set[str]) -> None:
@@ -102,7 +115,7 @@ def check_end(world: SmallWorld, strangers: set[str]) -> None:
             key = tables.people[holders[0]].contact_key
             assert tables.contacts[key].contact_id == shown[0].contact_id
             fields = world.truth[holders[0]]
-            if fields and "workEmail" in fields and employment(fields, world.clock.now().date()) == "active":
+            if fields and "workEmail" in fields and is_active(world, holders[0]):
                 primary = next(iter(shown[0].persons.values()))
                 assert world.desired(holders[0]) == {name: primary.get(name, "") for name in world.desired(holders[0])}
     for key, state in tables.contacts.items():
@@ -133,7 +146,6 @@ def world_with(mapping: Mapping, faults: list[Fault | None], there_before: list[
 
 
 there = st.lists(st.sampled_from(ADDRESSES), max_size=2, unique=True)
-mappings = st.builds(Mapping, state_field=st.sampled_from([None, "cf_state"]))
 ways = st.fixed_dictionaries(
     {"hidden_for": st.sampled_from([0.0, 25.0]), "names_once": st.booleans(), "minds_case": st.booleans()}
 )

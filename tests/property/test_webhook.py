@@ -151,6 +151,7 @@ class World:
             self.bamboohr,
             by_us=self.by_us,
             url=self.url,
+            fields=FIELDS,
             kept=self.log.registration,
             mark="3f9a",
             append=self.log.append,

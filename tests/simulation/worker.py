@@ -14,6 +14,7 @@ from agents.enrich import enrich
 from agents.folding import Folding
 from agents.lane_making import LaneMaker
 from agents.lanes import Lanes
+from agents.mappings import Mappings
 from agents.operate import operate
 from agents.roster import roster
 from agents.settle import settle
@@ -21,8 +22,6 @@ from agents.sink import sink
 from stream.core.rows import Address, Company, ContactState, Person
 from stream.fence import Fence
 from stream.quota import QuotaLedger
-from stream.records import Connection, ConnectionId
-from stream.records import Mapping as FieldMapping
 from stream.settings import Settings
 from stream.topics import CONNECTIONS, INPUTS, TABLES, TOKENS, Topic
 from stream.vault.vault import Vault
@@ -236,7 +235,7 @@ class Worker:
         app = cast(Any, SimpleNamespace(agent=self._agent))
         hr_events, employees, upserts, outcomes, commands = (cast(Any, topic) for topic in INPUTS)
         enrich(app, self.folding, hr_events, people)
-        roster(app, self.folding, employees, people, addresses, self._mapping_of)
+        roster(app, self.folding, employees, people, addresses, Mappings(cast(Any, self.connections)).of)
         sink(app, self.folding, upserts, contacts)
         settle(app, self.folding, outcomes, contacts, companies)
         operate(app, self.folding, commands, contacts, companies)
@@ -248,10 +247,6 @@ class Worker:
             return function
 
         return register
-
-    def _mapping_of(self, connection: ConnectionId) -> FieldMapping:
-        record = self.connections.records.get(f"{connection}|settings")
-        return record.mapping if isinstance(record, Connection) else FieldMapping()
 
     def start(self) -> None:
         self.life.start(self._run())

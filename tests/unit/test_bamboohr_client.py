@@ -13,6 +13,7 @@ import pytest
 
 from stream.bamboohr.client import BambooHr, PageMoved
 from stream.bamboohr.hosts import base_url
+from stream.bamboohr.models import HrField
 from stream.core.changes import Changed
 from stream.errors import ConnectionMisset, CredentialsRefused, NotFound, RateLimited, RecordRefused, Unavailable
 from stream.http import MAX_BODY
@@ -303,14 +304,20 @@ async def test_a_page_that_is_none_or_leads_nowhere_is_no_answer(page: Reply) ->
             await anext(client.people(("status",)))
 
 
-async def test_fields_are_known_by_their_aliases() -> None:
+async def test_fields_are_known_by_their_ids_and_aliases() -> None:
     rows = [
         {"id": 1, "name": "First name", "alias": "firstName"},
         {"id": "16.1", "name": "Other"},
-        {"id": 2, "alias": 7},
+        {"id": 2, "alias": 7, "type": "date"},
+        {"alias": "nobody"},
+        "x",
     ]
     async with company([Reply(rows)]) as (client, _, _):
-        assert await client.fields() == {"firstName"}
+        assert await client.fields() == (
+            HrField("1", "firstName", "None"),
+            HrField("16.1", None, "None"),
+            HrField("2", None, "date"),
+        )
     async with company([Reply(status=403)]) as (client, _, _):
         with pytest.raises(CredentialsRefused):
             await client.fields()

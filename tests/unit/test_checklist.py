@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from stream.bamboohr.models import EmployeePage
+from stream.bamboohr.models import EmployeePage, HrField
 from stream.checklist import Check, checklist
 from stream.core.contact import ContactRow
 from stream.core.mapping import FIELDS
@@ -22,10 +22,10 @@ class Hr:
         self.restricted: frozenset[str] = frozenset()
         self._rows = tuple((EmployeeId(who), {"status": status, "workEmail": email}) for who, status, email in rows)
 
-    async def fields(self) -> frozenset[str]:
+    async def fields(self) -> tuple[HrField, ...]:
         if self.refusal is not None:
             raise self.refusal
-        return self.visible
+        return tuple(HrField(str(number), name, "text") for number, name in enumerate(self.visible))
 
     async def people(self, fields: Sequence[str]) -> AsyncGenerator[EmployeePage, None]:
         for row in self._rows:

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 import pytest
 
 from stream.bamboohr.client import PageMoved
-from stream.bamboohr.everybody import BATCH, LISTED, ReadEverybody, Sweep
+from stream.bamboohr.everybody import BATCH, LISTED_AS, ReadEverybody, Sweep
 from stream.bamboohr.models import EmployeePage
 from stream.core.debt import Debt
 from stream.core.mapping import FIELDS
 from stream.core.rows import Person
 from stream.errors import Unavailable
 from stream.patience import Patience
-from stream.records import AnyRecord, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Mapping
+from stream.records import AnyRecord, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Mapping, Source
 from stream.trouble import RetryPolicy
 from tests.fake_clock import FakeClock
 from tests.small_world import ACME, EMPLOYEES, HR_EVENTS, Tables, at, person
 
+LISTED = tuple(LISTED_AS.get(name, name) for name in FIELDS)
 RECORD = dict(zip(LISTED, (person()[name] for name in FIELDS), strict=True))
 BEFORE = 5
 """Offsets of hr-events before the first page."""
@@ -32,7 +33,8 @@ def page(*employees: str, next: str | None = None, total: int | None = None, **f
 class Company:
     """The list, the log and the rows of one connection. answers: to the requests for pages, in order."""
 
-    def __init__(self, *answers: EmployeePage | Exception) -> None:
+    def __init__(self, *answers: EmployeePage | Exception, mapping: Mapping | None = None) -> None:
+        self.mapping = mapping or Mapping()
         self.answers = list(answers)
         self.asked: list[str | None] = []
         self.tables = Tables()
@@ -43,7 +45,7 @@ class Company:
         self.reader = ReadEverybody(
             ACME,
             self,
-            mapping_version="m",
+            mapping=self.mapping,
             person_of=self.tables.people.get,
             log=self,
             folded=self.folded,
@@ -51,7 +53,7 @@ class Company:
         )
 
     async def page(self, fields: Sequence[str], after: str | None) -> EmployeePage:
-        assert tuple(fields) == LISTED
+        assert tuple(fields)[: len(LISTED)] == LISTED
         assert self.folded_to[HR_EVENTS] >= BEFORE + len(self.events) - 1, "asked before what came before is folded"
         self.asked.append(after)
         answer = self.answers.pop(0)
@@ -106,6 +108,16 @@ async def test_a_field_that_is_withheld_from_the_list_is_absent_and_one_that_is_
     fields = company.snapshots[0].fields
     assert fields["department"] == ""
     assert "jobTitle" not in fields
+
+
+async def test_who_the_list_tells_too_little_of_for_the_mapping_is_read_alone() -> None:
+    fields = {"cf_cost_centre": Source(field="customCostCentre"), "cf_number": Source(field="id")}
+    told, untold = page("1", customCostCentre=""), page("2", "3")
+    both = EmployeePage(told.rows + untold.rows, frozenset(), 3, None)
+    company = Company(both, mapping=Mapping(fields=fields))
+    await company.read()
+    assert [(one.employee, one.fields["id"]) for one in company.snapshots] == [("1", "1")]
+    assert [(event.employees, event.kind) for event in company.events] == [((), "sweep"), (("2", "3"), "sweep")]
 
 
 async def test_who_owes_a_reading_or_was_read_since_it_began_is_left_to_that_reading() -> None:

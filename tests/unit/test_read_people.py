@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from stream.bamboohr.lane import ReadPeople
+from stream.codec import fingerprint
 from stream.core.debt import Debt
 from stream.core.mapping import FIELDS
 from stream.core.rows import Person
@@ -14,17 +15,23 @@ from stream.due import BACKFILL, JOINER
 from stream.errors import NotFound, RecordRefused, Unavailable
 from stream.flood import Flood, FloodGuard, FloodPolicy
 from stream.lane import Paid
-from stream.records import EmployeeId, EmployeeSnapshot, LogPosition
+from stream.records import EmployeeId, EmployeeSnapshot, LogPosition, Mapping
 from tests.fake_clock import START, FakeClock
 from tests.small_world import ACME, EMPLOYEES, HR_EVENTS, at, person
 
 ADA = EmployeeId("1")
+DEFAULT = Mapping()
 
 
 class Desk:
     """The rows, the log and BambooHR's answer; `meanwhile` happens while the request is under way."""
 
-    def __init__(self, answer: dict[str, str] | Exception, meanwhile: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        answer: dict[str, str] | Exception,
+        meanwhile: Callable[[], None] = lambda: None,
+        mapping: Mapping = DEFAULT,
+    ) -> None:
         self.people = {ADA: Person(debt=Debt(wanted=7, settled=3), live=7, insisted=3)}
         self.answer = answer
         self.meanwhile = meanwhile
@@ -34,7 +41,7 @@ class Desk:
         self.work = ReadPeople(
             ACME,
             self,
-            mapping_version="m",
+            mapping=mapping,
             person_of=self.people.get,
             event_at=lambda offset: at(HR_EVENTS, offset),
             append=self.append,
@@ -64,7 +71,7 @@ async def test_a_reading_becomes_a_snapshot_with_its_cause() -> None:
             employee=ADA,
             through=7,
             cause=at(HR_EVENTS, 7),
-            mapping_version="m",
+            mapping_version=fingerprint(DEFAULT),
             read_at=START,
             state="read",
             fields=person(),
@@ -149,3 +156,11 @@ def test_the_lane_sees_what_the_row_owes() -> None:
     assert row is not None
     assert row.owed
     assert desk.work.look("2") is None
+
+
+async def test_a_reading_asks_for_what_the_mapping_needs_and_names_the_mapping() -> None:
+    mapping = Mapping.model_validate({"fields": {"cf_cost_center": "customCostCenter"}})
+    desk = Desk(person(), mapping=mapping)
+    await desk.work.pay(ADA)
+    assert desk.asked == [(ADA, (*FIELDS, "customCostCenter"))]
+    assert desk.appended[0].mapping_version == fingerprint(mapping)
