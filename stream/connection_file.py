@@ -8,18 +8,17 @@ are still free is for `stream/binding.py` to say, which knows the other connecti
 from __future__ import annotations
 
 import re
-import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
+from stream.core import targets
 from stream.core.schedule import covers_the_day
-from stream.errors import ConnectionFileError
 from stream.records import (
     BambooHrSettings,
     Connection,
@@ -33,11 +32,8 @@ from stream.records import (
 )
 from stream.secret_source import Secret
 from stream.telemetry import Masked
+from stream.toml_file import Fault, TomlFile, faults_in, read_toml
 from stream.vault import Vault
-
-MAX_BYTES = 1024 * 1024
-SHOWN = 20
-"""So many faults are named; a file with more is another kind of file."""
 
 
 def _text(pattern: str, sentence: str) -> AfterValidator:
@@ -196,6 +192,8 @@ class ReconcileSection(Section):
         )
 
 
+S = TypeVar("S", bound=Section)
+
 Slug = Annotated[
     ConnectionId, _text(r"[a-z0-9][a-z0-9-]{0,39}", "must be 1-40 of a-z, 0-9 and -, and start with a letter or digit")
 ]
@@ -214,60 +212,48 @@ class ConnectionFile(Section):
     guard: LeaverGuard = LeaverGuard()
 
 
+class MappingSection(Section):
+    """Of a connection file, what `rosterbook mapping` looks at."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: Slug
+    mapping: Annotated[Mapping, AfterValidator(_with_names)] = Mapping()
+
+
 def load_connection(path: Path) -> ConnectionFile:
     """Read a connection file. Raises ConnectionFileError naming every fault, without a value of it."""
+    return _accepted(read_toml(path), ConnectionFile)
+
+
+def load_mapping(path: Path) -> tuple[MappingSection, TomlFile]:
+    """The id and the mapping of a connection file, whose secrets may be out of reach; and the file, for more faults.
+
+    Raises ConnectionFileError.
+    """
+    file = read_toml(path)
+    return _accepted(file, MappingSection), file
+
+
+def _accepted(file: TomlFile, section: type[S]) -> S:
+    faults: list[Fault] = []
     try:
-        return ConnectionFile.model_validate(_parse(path), context={"folder": path.parent})
+        found = section.model_validate(file.content, context={"folder": file.path.parent})
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)
-    named = "; ".join(_sentence(fault) for fault in faults[:SHOWN])
-    more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-    raise ConnectionFileError(f"{path} is not accepted: {named}{more}.")
+        faults += faults_in(error)
+    faults += _of_mapping(file.content)
+    if faults:
+        raise file.refusal(faults)
+    return found
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def _of_mapping(content: dict[str, Any]) -> list[Fault]:
+    """The faults of a mapping that is well-formed."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise ConnectionFileError(f"There is no file {path}: name a connection file.") from None
-    except OSError as error:
-        raise ConnectionFileError(f"{path} cannot be read ({error.strerror}): make it readable.") from None
-    if len(content) > MAX_BYTES:
-        raise ConnectionFileError(f"{path} is over 1 MiB: name a connection file.")
-    try:
-        return tomllib.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConnectionFileError(f"{path} is not UTF-8 at line {line}: save it as UTF-8.") from None
-    except (ValueError, RecursionError) as error:  # beside its own error, tomllib lets those of int() and depth through
-        place = re.search(r"\(at (line \d+|end of document)", str(error))
-        raise ConnectionFileError(f"{path} is not TOML{f' at {place[1]}' if place else ''}: correct it.") from None
-
-
-def _sentence(fault: ErrorDetails) -> str:
-    place = ".".join(map(str, fault["loc"]))[:100]
-    place = place if place.isprintable() else ascii(place)
-    match fault["type"]:
-        case "missing":
-            told = "is missing"
-        case "extra_forbidden":
-            told = "is not known here"
-        case "string_type":
-            told = "must be text in quotes"
-        case "int_type":
-            told = "must be a whole number"
-        case "greater_than_equal":
-            told = f"must be at least {fault['ctx']['ge']}"
-        case "less_than_equal":
-            told = f"must be at most {fault['ctx']['le']}"
-        case "literal_error":
-            told = f"must be {fault['ctx']['expected']}"
-        case "model_type":
-            told = "must be a table"
-        case _:
-            told = fault["msg"]
-    return f"{place}: {told}"
+        mapping = Mapping.model_validate(content.get("mapping", {}))
+    except ValidationError:
+        return []
+    return [(("mapping", *fault.place), fault.says) for fault in targets.faults(mapping)]
 
 
 def with_refresh_token(file: ConnectionFile, api: Literal["bamboohr", "zoho"], token: Masked) -> ConnectionFile:

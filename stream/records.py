@@ -10,7 +10,17 @@ import operator
 from collections.abc import Sized
 from typing import Annotated, Any, Literal, NewType, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 ConnectionId = NewType("ConnectionId", str)
@@ -436,7 +446,28 @@ class Lookup(Model):
     other: str | None = None
 
 
-Change = Literal["trim", "upper", "lower", "title"] | Cut | DateForm | Lookup
+CHANGES = {"cut": Cut, "date": DateForm, "table": Lookup}
+
+
+def _kind_of(change: object) -> str | None:
+    if isinstance(change, str):
+        return "word"
+    if isinstance(change, dict):
+        return next((name for name in CHANGES if name in change), None)
+    return next((name for name, kind in CHANGES.items() if isinstance(change, kind)), None)
+
+
+Change = Annotated[
+    Annotated[Literal["trim", "upper", "lower", "title"], Tag("word")]
+    | Annotated[Cut, Tag("cut")]
+    | Annotated[DateForm, Tag("date")]
+    | Annotated[Lookup, Tag("table")],
+    Discriminator(
+        _kind_of,
+        custom_error_type="change",
+        custom_error_message='must be "trim", "upper", "lower", "title", or a table with cut, date or table',
+    ),
+]
 
 
 class Source(Model):

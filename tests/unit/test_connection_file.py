@@ -9,7 +9,7 @@ import pytest
 
 from stream.binding import Binding, refuse_conflicts
 from stream.codec import canonical, decode
-from stream.connection_file import ConnectionFile, load_connection, seal
+from stream.connection_file import ConnectionFile, load_connection, load_mapping, seal
 from stream.errors import ConnectionFileError
 from stream.records import Connection, ConnectionId, LeaverGuard, QuietHours, Reconciling
 from stream.topics import CONNECTIONS
@@ -332,3 +332,44 @@ def test_how_many_may_leave_is_said_in_a_table_of_its_own(folder: Path) -> None:
 )
 def test_a_guard_that_makes_no_sense_is_refused(folder: Path, line: str, fault: str) -> None:
     assert fault in refusal(folder, f"{FILE}[guard]\n{line}")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("colour = 1", "mapping.colour: is not known here (line 18)"),
+        ("contact_tipe = 'vendor'", "mapping.contact_tipe: is not known here (line 18)"),
+        ("name = 3", "mapping.name: must be text in quotes (line 18)"),
+        ("scope = 3", "mapping.scope: must be a list in brackets (line 18)"),
+        ("scope = ['city = 1']", "mapping.scope.0: the expression is wrong at character 6"),
+        ("leavers = 'deleted'", "mapping.leavers: must be 'inactive' or 'leave' (line 18)"),
+        ("fields.cf_a = 3", "mapping.fields.cf_a: must be a table (line 18)"),
+        ("fields.cf_a = { field = 'a', value = 'b' }", "mapping.fields.cf_a: must hold one of field, value and text"),
+        ("fields.cf_a = { field = 'a', change = ['shout'] }", "(line 18)"),
+        ("fields.cf_a = { field = 'a', change = [{ melt = 1 }] }", "or a table with cut, date or table (line 18)"),
+        (
+            "fields.cf_a = { field = 'a', change = [{ cut = 0 }] }",
+            "mapping.fields.cf_a.change.0.cut: must be at least 1 (line 18)",
+        ),
+        ("\nfields.jobtitle = 'jobTitle'", "mapping.fields.jobtitle: is no field of a Zoho Books contact"),
+        ("fields.cf_a = 'a'\nfields.cf_a = 'b'", "says something twice at line 19"),
+    ],
+)
+def test_a_fault_of_the_mapping_is_told_with_its_line(folder: Path, line: str, told: str) -> None:
+    assert told in refusal(folder, FILE + line)
+
+
+def test_faults_of_the_mapping_are_told_beside_all_others(folder: Path) -> None:
+    message = refusal(folder, FILE.replace('"live"', '"on"') + "state_field = 'cf_a'\n[mapping.fields]\ncf_a = 'a'")
+    assert "mode: must be 'live', 'preview' or 'paused' (line 3)" in message
+    assert "mapping.fields.cf_a: is set by state_field already: leave one of them out (line 20)" in message
+
+
+def test_the_mapping_is_read_without_the_secrets(folder: Path) -> None:
+    path = folder / "acme.toml"
+    path.write_text(FILE.replace("ACME_BAMBOO_KEY", "NOBODY_SETS_THIS") + "fields.phone = 'workPhone'")
+    found, _ = load_mapping(path)
+    assert (found.id, found.mapping.fields["phone"].field) == ("acme", "workPhone")
+    path.write_text(FILE + "colour = 1")
+    with pytest.raises(ConnectionFileError, match=r"mapping\.colour: is not known here"):
+        load_mapping(path)
