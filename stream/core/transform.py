@@ -32,7 +32,7 @@ def text_of(source: Source, fields: Mapping[str, str]) -> str | None:
     for change in source.change:
         if text is None:
             return None
-        text = _changed(text, change)
+        text = changed(text, change)
     return None if text is None else text.strip()
 
 
@@ -43,7 +43,8 @@ def filled_in(pattern: str, fields: Mapping[str, str]) -> str | None:
     return " ".join(PLACES.sub(lambda place: fields[place[1]], pattern).split())
 
 
-def _changed(text: str, change: Change) -> str | None:
+def changed(text: str, change: Change) -> str | None:
+    """The text after one change; None where it is no date."""
     match change:
         case "trim":
             return text.strip()

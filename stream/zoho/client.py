@@ -19,6 +19,7 @@ import orjson
 from stream.clock import Clock
 from stream.core.contact import ActualContact, ContactRow, email_key
 from stream.core.day import DailyBudget
+from stream.core.schemas import CustomField
 from stream.errors import CredentialsRefused, RecordRefused, RosterbookError, Unavailable
 from stream.http import Admit, Request, call, unanswered
 from stream.records import ContactId
@@ -182,6 +183,13 @@ class ZohoBooks:
             request,
             await self._ask(request),
             lambda body: [models.organization(row) for row in body["organizations"]],
+        )
+
+    async def custom_fields(self) -> list[CustomField]:
+        """The custom fields of contacts; other fields of contacts may be among them."""
+        request = self._request("fields", "GET", "/settings/fields", params={"entity": "contact"})
+        return _read(
+            request, await self._ask(request), lambda body: [models.custom_field(row) for row in body["fields"]]
         )
 
     async def _contact(self, request: Request, expected: ContactId | None = None) -> ActualContact:

@@ -13,6 +13,7 @@ import orjson
 
 from stream.core.contact import CONTACT_FIELDS, WRITABLE, ActualContact, ContactPerson, ContactRow
 from stream.core.day import DailyBudget
+from stream.core.schemas import CustomField
 from stream.records import ContactId
 
 
@@ -116,6 +117,22 @@ def organization(raw: object) -> Organization:
         active=found.get("is_org_active") is not False,
         plan_name=_text(found.get("plan_name")),
         time_zone=_text(found.get("time_zone")),
+    )
+
+
+def custom_field(raw: object) -> CustomField:
+    """One row of the list of fields. Raises Unreadable.
+
+    Whether Zoho tells there that a field takes each value once, and how, is not documented: where it does not, None.
+    """
+    found = _object(raw)
+    told = next((found[name] for name in ("is_unique", "unique") if isinstance(found.get(name), bool)), None)
+    options = [_object(one) for one in _list(found.get("values"))]
+    return CustomField(
+        api_name=_text(found.get("api_name")),
+        data_type=_text(found.get("data_type")),
+        options=tuple(_text(one.get("name")) for one in options if one.get("is_active") is not False),
+        unique=told,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import pytest
@@ -193,6 +193,32 @@ async def test_custom_fields_are_named_in_four_ways_and_unknown_ones_dropped_wit
         assert row["cf_number"] == "7"
         near_miss = {"contact_name": "B", "custom_fields": [{"label": "Office", "value": "leeds"}]}
         assert (await zoho.call("POST", "/contacts", near_miss)).outcome == (400, 2)
+
+
+@pytest.mark.parametrize("told", ["told", "not told"])
+async def test_the_custom_fields_of_contacts_are_listed_with_their_options(told: Literal["told", "not told"]) -> None:
+    async with running_sandbox(quirks=ZohoQuirks(unique_fields=told)) as zoho:
+        define = zoho.sandbox.organization.define_custom_field
+        define(CustomField("cf_office", "Office", "dropdown", options=("Leeds", "York")))
+        define(CustomField("cf_number", "Number", unique=True))
+        answer = await zoho.call("GET", "/settings/fields", query={"entity": "contact"})
+        assert answer.outcome == (200, 0)
+        office, number = answer.body["fields"]
+        assert [option["name"] for option in office["values"]] == ["Leeds", "York"]
+        assert (number["api_name"], number["data_type"]) == ("cf_number", "string")
+        assert number.get("is_unique") is (True if told == "told" else None)
+        assert (await zoho.call("GET", "/settings/fields")).outcome == (400, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong"), [("date", "2026-02-28", "2026-02-30"), ("date", "", "1 May"), ("number", "7", "seven")]
+)
+async def test_a_value_of_another_type_is_refused(kind: str, right: str, wrong: str) -> None:
+    async with running_sandbox() as zoho:
+        zoho.sandbox.organization.define_custom_field(CustomField("cf_a", "A", kind))
+        await zoho.create(custom_fields=[{"api_name": "cf_a", "value": right}])
+        given = {"contact_name": "B", "custom_fields": [{"api_name": "cf_a", "value": wrong}]}
+        assert (await zoho.call("POST", "/contacts", given)).outcome == (400, 2)
 
 
 async def test_a_unique_custom_field_refuses_a_value_that_another_contact_holds() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from stream.core.schemas import CustomField
 from stream.errors import (
     AnswerLost,
     ConnectionMisset,
@@ -532,6 +533,23 @@ async def test_the_organizations_are_listed_without_naming_one() -> None:
             await fake.client.organizations()
     assert (found.organization_id, found.name, found.active) == (ORG, "Acme", True)
     assert fake.calls[0].query == {}
+
+
+async def test_custom_fields_are_listed_with_the_options_that_may_be_chosen() -> None:
+    office = {
+        "api_name": "cf_office",
+        "data_type": "dropdown",
+        "values": [{"name": "Leeds", "is_active": True}, {"name": "York", "is_active": False}, {"name": "Hull"}],
+    }
+    number = {"api_name": "cf_number", "data_type": "string", "is_unique": True}
+    async with books([Reply({"code": 0, "fields": [office, number]}), Reply({"code": 0})]) as fake:
+        assert await fake.client.custom_fields() == [
+            CustomField("cf_office", "dropdown", ("Leeds", "Hull")),
+            CustomField("cf_number", "string", unique=True),
+        ]
+        with pytest.raises(Unavailable):
+            await fake.client.custom_fields()
+    assert fake.calls[0].query == {"organization_id": ORG, "entity": "contact"}
 
 
 async def test_the_calls_left_today_are_known_where_zoho_tells_them() -> None:

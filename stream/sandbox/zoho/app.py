@@ -20,6 +20,7 @@ from stream.sandbox.zoho.calls import Calls
 from stream.sandbox.zoho.contact_persons import ContactPersonCalls
 from stream.sandbox.zoho.contacts import ContactCalls
 from stream.sandbox.zoho.control import Control
+from stream.sandbox.zoho.field_calls import FieldCalls
 from stream.sandbox.zoho.limits import LimitLedger, Limits
 from stream.sandbox.zoho.oauth import AccountsServer
 from stream.sandbox.zoho.operations import API
@@ -88,6 +89,7 @@ class ZohoSandbox:
             ContactPersonCalls(self.organization),
             ContactCalls(self.organization),
             OrganizationCalls(self.organization),
+            FieldCalls(self.organization),
         )
         operations = {operation.name: operation for part in calls for operation in part.operations()}
         access = Access(self.organization_id, self.tokens, self.ledger, quirks=self._quirks)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from stream.sandbox.zoho.refusals import Refused, invalid_value
@@ -42,6 +43,20 @@ class DefinedField:
             "api_name": self.field.api_name,
             "data_type": self.field.data_type,
             "value": value,
+        }
+
+    def listed(self, *, tells_unique: bool) -> dict[str, Any]:
+        """The definition."""
+        options = [
+            {"name": name, "order": order, "is_active": True} for order, name in enumerate(self.field.options, 1)
+        ]
+        return {
+            "field_id": self.customfield_id,
+            "api_name": self.field.api_name,
+            "label": self.field.label,
+            "data_type": self.field.data_type,
+            "values": options,
+            **({"is_unique": self.field.unique} if tells_unique else {}),
         }
 
     def named_by(self, given: Mapping[str, Any]) -> bool:
@@ -90,6 +105,10 @@ class CustomFields:
                 if after.get(key):
                     self._holders[key, after[key]] = contact_id
 
+    def listed(self, *, tells_unique: bool) -> list[dict[str, Any]]:
+        """The definitions as the list of fields shows them."""
+        return [known.listed(tells_unique=tells_unique) for known in self._defined.values()]
+
     def shown(self, values: Mapping[str, str]) -> list[dict[str, Any]]:
         """`custom_fields` of an answer: the fields that have a value, by index."""
         return [known.shown(values[key]) for key, known in self._defined.items() if values.get(key)]
@@ -103,8 +122,20 @@ class CustomFields:
         if isinstance(value, dict | list):
             raise invalid_value(field.label)
         text = "" if value is None else str(value)
-        if field.options and text and text not in field.options:
+        if text and not (_fits(text, field.data_type) and (text in field.options or not field.options)):
             raise invalid_value(field.label)
         if field.unique and self._holders.get((defined.customfield_id, text), contact_id) != contact_id:
             raise Refused(400, 2, f"The value of {field.label} is already in use by another contact")
         return text
+
+
+def _fits(text: str, data_type: str) -> bool:
+    """Whether a value is of the field's type, as far as one that is written as text can be of another."""
+    try:
+        if data_type == "date":
+            return date.fromisoformat(text).isoformat() == text
+        if data_type in ("number", "decimal", "amount", "percent"):
+            return float(text) < float("inf")
+    except ValueError:
+        return False
+    return True

@@ -40,5 +40,7 @@ class ZohoQuirks:
     """How the list filters on email compare."""
     last_modified_filter: Literal["ignored", "honoured"] = "ignored"
     """Whether GET /contacts?last_modified_time= filters; Zoho's documents do not list it for contacts."""
+    unique_fields: Literal["told", "not told"] = "told"
+    """Whether the list of custom fields tells which of them take each value once."""
     type_change: Literal["applied", "ignored"] = "applied"
     """What a PUT with another contact_type does to an existing contact."""
