@@ -13,10 +13,11 @@ from agents.removal import remove
 from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
 from stream.checklist import checklist
+from stream.core import schemas
 from stream.core.mapping import fields_to_watch
 from stream.core.rows import Asked
-from stream.errors import RecordRefused
-from stream.records import Connection
+from stream.errors import NotFound, RecordRefused
+from stream.records import Connection, Mapping
 from stream.resealing import RESEAL
 from stream.zoho.client import ZohoBooks
 
@@ -57,6 +58,19 @@ def handlers(
         await upkeep.rotate(datetime.fromisoformat(asked.arguments["before"]))
         return Done("The webhook has a new key, and the former webhook is deleted.")
 
+    async def check_mapping(asked: Asked) -> Done:
+        mapping = Mapping.model_validate_json(asked.arguments["mapping"])
+        fields = {name: field.kind for field in await hr.fields() for name in (field.id, field.alias) if name}
+        says = "The mapping goes well with BambooHR and Zoho Books."
+        custom: dict[str, schemas.CustomField] | None = None
+        try:
+            custom = {field.api_name: field for field in await books.custom_fields()}
+        except (RecordRefused, NotFound):  # whether every organization lists them is not documented
+            says = "The mapping goes well with BambooHR; Zoho Books does not list its custom fields to compare with."
+        if faults := schemas.faults(mapping, fields, custom):
+            says = f"The mapping has {len(faults)} faults."
+        return Done(says, {"faults": [fault.model_dump(mode="json") for fault in faults]})
+
     async def take_away(asked: Asked) -> Done:
         return await remove(record, books, own, upkeep, force=asked.arguments.get("force") == "yes")
 
@@ -64,6 +78,7 @@ def handlers(
         "test": test,
         RESEAL: reseal,
         "rotate webhook": rotate_webhook,
+        "check mapping": check_mapping,
         "remove": take_away,
         RECONCILE: reconciler.carry_out,
         REPORT: completeness.carry_out,

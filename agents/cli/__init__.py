@@ -25,6 +25,7 @@ GROUPS = (
     "demo",
     "up",
     "connection",
+    "mapping",
     "reconcile",
     "backfill",
     "dead_letters",

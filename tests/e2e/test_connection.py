@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import orjson
 import pytest
@@ -12,6 +13,7 @@ from stream.clock import SystemClock
 from stream.connection_file import load_connection, seal
 from stream.kafka.event_log import EventLog
 from stream.sandbox.bamboohr import Disorder
+from stream.sandbox.zoho import CustomField
 from stream.sandbox.zoho.tokens import OAuthRefused
 from stream.vault.vault import Vault, new_keyset
 from tests.e2e.waiting import until
@@ -152,6 +154,46 @@ async def test_changes_of_which_no_webhook_came_are_found_by_reconciling(world: 
         await world.synced()
     finally:
         world.vendors.bamboohr.misbehave(Disorder())
+
+
+async def test_a_new_mapping_is_checked_compared_and_reaches_everybody_without_a_change_of_theirs(world: World) -> None:
+    (ada,) = world.hire(1)
+    await world.synced()
+    people, centre = world.company.people, "customCostCenter"
+    for person in people.values():  # nobody tells of this
+        person.values.pop(centre, None)
+    people[ada].values[centre] = "ops-42"
+    mapped, text = world.data / "mapped.toml", world.file.read_text()
+    mapping = f'company_name = {{ value = "Acme" }}\ncf_cost_center = {{ field = "{centre}", change = ["upper"] }}'
+    mapped.write_text(f"{text}\n[mapping.fields]\n{mapping}\n")
+
+    ended = await world.rosterbook("mapping", "check", mapped)
+    assert ended.code == 2
+    line = text.count("\n") + 4
+    assert f"Zoho Books has no such custom field of contacts: make it there, or correct its API name (line {line})" in (
+        one_sentence(ended.err)
+    )
+    defined = world.organization.define_custom_field(CustomField("cf_cost_center", "Cost centre"))
+    ended = await world.rosterbook("mapping", "check", mapped, "--json")
+    assert (ended.code, orjson.loads(ended.out)["passed"], orjson.loads(ended.out)["faults"]) == (0, True, [])
+
+    ended = await world.rosterbook("mapping", "diff", mapped, "--json")
+    told = orjson.loads(ended.out)
+    assert (ended.code, told["connection"]) == (0, CONNECTION)
+    assert {"employee": ada, "changes": {"company_name": [None, "Acme"]}} in told["differences"]
+    assert told["not_read_yet"].keys() == {centre}
+
+    assert (await world.add(mapped)).code == 0
+
+    def carried() -> dict[str, int]:
+        return Counter(
+            contact.custom.get(defined.customfield_id, "") for contact in world.organization.contacts.values()
+        )
+
+    await until("the contact shows the cost centre", lambda: carried()["OPS-42"] == 1, 60)
+    await world.synced()
+    ended = await world.rosterbook("mapping", "diff", mapped)
+    assert ended.out.startswith("0 of "), ended.out
 
 
 async def test_worker_without_the_vault_key_of_a_connection_says_so_and_goes_on(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,3 +57,11 @@ def test_a_mapping_without_fault_has_none() -> None:
     }
     assert faults(Mapping.model_validate(mapping)) == []
     assert faults(Mapping()) == []
+
+
+def test_the_mapping_that_the_readme_shows_has_no_fault() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (shown,) = [block for block in readme.split("```toml")[1:] if "[mapping.fields]" in block.partition("```")[0]]
+    mapping = Mapping.model_validate(tomllib.loads(shown.partition("```")[0])["mapping"])
+    assert mapping.fields["cf_cost_center"].field == "customCostCenter"
+    assert faults(mapping) == []

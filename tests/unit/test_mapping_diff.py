@@ -1,0 +1,84 @@
+"""Whose contact another mapping would change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stream.core.mapping_diff import IN_SCOPE, Comparison, compare, counts
+from stream.records import EmployeeId, EmployeeSnapshot, Mapping
+from tests.fake_clock import START
+from tests.small_world import ACME, HR_EVENTS, at, person
+
+NOW = Mapping()
+
+
+def snapshot(employee: str, fields: dict[str, str] | None, through: int = 1, **more: Any) -> EmployeeSnapshot:
+    return EmployeeSnapshot(
+        connection=ACME,
+        employee=EmployeeId(employee),
+        through=through,
+        cause=at(HR_EVENTS, through),
+        mapping_version="m",
+        read_at=START,
+        state="gone" if fields is None else "read",
+        fields=fields or {},
+    ).model_copy(update=more)
+
+
+def compared(then: dict[str, Any], *people: dict[str, str] | None, now: Mapping = NOW) -> Comparison:
+    read = {EmployeeId(str(number)): snapshot(str(number), fields) for number, fields in enumerate(people, 1)}
+    return compare(read, now, Mapping.model_validate(then))
+
+
+def changes(found: Comparison) -> dict[str, Any]:
+    return {one.employee: one.changes for one in found.differences}
+
+
+def test_the_same_mapping_changes_nobody() -> None:
+    found = compared({}, person(), person("bob@acme.test", status="Terminated"), None)
+    assert (found.people, found.differences, found.outside, found.undecided, found.unread) == (3, [], {}, {}, {})
+
+
+def test_a_change_is_told_field_by_field_and_only_of_whom_it_changes() -> None:
+    then = {"name": "{lastName}, {firstName}", "fields": {"cf_cost_center": "customCostCenter", "phone": "workPhone"}}
+    found = compared(
+        then,
+        person(customCostCenter="42", workPhone=""),
+        person("", customCostCenter="43", workPhone="1"),
+    )
+    assert changes(found) == {
+        "1": {"cf_cost_center": (None, "42"), "contact_name": ("Ada Moreno", "Moreno, Ada")},
+    }
+    assert found.undecided == {"2": "work email is empty, too long or no address"}
+
+
+def test_who_goes_out_of_scope_or_comes_into_it_is_told_with_the_expression() -> None:
+    board, staff = person(department="Board"), person("bob@acme.test")
+    expression = 'department != "Board"'
+    out = compared({"scope": [expression]}, board, staff)
+    assert changes(out) == {
+        "1": {"scope": (IN_SCOPE, f"out: {expression}"), "status": ("active", "inactive")},
+    }
+    assert out.outside == {"1": expression}
+    back = compared({}, board, staff, now=Mapping(scope=(expression,)))
+    assert changes(back)["1"]["scope"] == (f"out: {expression}", IN_SCOPE)
+    assert changes(back)["1"]["status"] == (None, "active")
+    assert compared({"scope": [expression]}, board, now=Mapping(scope=(expression,))).differences == []
+
+
+def test_a_field_that_was_never_read_is_told_and_changes_nobody() -> None:
+    found = compared({"fields": {"cf_a": "city"}, "scope": ['division == "North"']}, person())
+    assert found.differences == []
+    assert found.unread == {"city": 1, "division": 1}
+    assert found.undecided == {"1": "scope cannot be decided: division is withheld"}
+
+
+def test_the_newest_reading_counts_however_late_an_older_one_was_appended() -> None:
+    old, new = snapshot("1", person(), 3), snapshot("1", person(), 7)
+    assert counts(old, None)
+    assert counts(new, old)
+    assert counts(new, new)
+    assert not counts(old, new)
+    assert not counts(snapshot("1", None, 9, state="unreadable"), new)
+    other_life = old.cause.model_copy(update={"topic_id": "another"})
+    assert counts(old.model_copy(update={"cause": other_life}), new)
