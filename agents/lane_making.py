@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ import aiohttp
 from agents.backfill import Backfill
 from agents.completeness import Completeness
 from agents.credentials import Credentials
+from agents.dates import Dates
 from agents.operations import Operations
 from agents.orders import JOINED, handlers
 from agents.own_secrets import OwnSecrets
@@ -52,6 +53,7 @@ from stream.records import (
     Connection,
     ConnectionId,
     ContactKey,
+    EmployeeId,
     HrEvent,
     LogPosition,
     WebhookRegistration,
@@ -65,6 +67,9 @@ from stream.zoho.index import ContactIndex
 from stream.zoho.lane import KeepContacts
 from stream.zoho.leavers import Leavers
 from stream.zoho.regions import api_url
+
+SCAN_PAUSE = 500
+"""Rows that are looked at before the loop gets a turn."""
 
 Api = Literal["bamboohr", "zoho"]
 
@@ -84,11 +89,12 @@ class Made:
     operations: Operations
     upkeep: Upkeep | None
     reconciler: Reconciler
+    dates: Dates | None
 
     async def close(self) -> None:
-        upkeep = [] if self.upkeep is None else [self.upkeep.close()]
+        others = [part.close() for part in (self.upkeep, self.dates) if part is not None]
         parts = (self.operations, self.people, self.contacts, self.reconciler)
-        await asyncio.gather(*(part.close() for part in parts), *upkeep)
+        await asyncio.gather(*(part.close() for part in parts), *others)
         self.leavers.close()
 
 
@@ -160,7 +166,7 @@ class LaneMaker:
             crashed=self.crashed,
             clock=self.clock,
         )
-        return Made(people, contacts, leavers, operations, upkeep, reconciler)
+        return Made(people, contacts, leavers, operations, upkeep, reconciler, self._dates(record, number))
 
     def _company(self, connection: ConnectionId, number: int) -> Company | None:
         return self.companies.get(number, f"{connection}/company")
@@ -227,6 +233,27 @@ class LaneMaker:
             company=lambda: self._company(record.connection, number),
             wishes_folded=lambda: folded(CONTACT_UPSERTS.name, self.log.newest(CONTACT_UPSERTS.name, number)),
             append=self.log.append,
+            clock=self.clock,
+        )
+
+    async def people_of(self, connection: ConnectionId, number: int) -> AsyncIterator[tuple[EmployeeId, Person]]:
+        """The rows of everybody of the connection. number: its partition."""
+        prefix = f"{connection}/"
+        for count, key in enumerate(self.people.keys(number, prefix), 1):
+            if (person := self.people.get(number, key)) is not None:
+                yield EmployeeId(key.removeprefix(prefix)), person
+            if count % SCAN_PAUSE == 0:
+                await asyncio.sleep(0)
+
+    def _dates(self, record: Connection, number: int) -> Dates | None:
+        """None where no day decides anything."""
+        if not (record.mapping.days_before_start or record.mapping.days_after_leaving):
+            return None
+        return Dates(
+            record.connection,
+            people=lambda: self.people_of(record.connection, number),
+            append=self.log.append,
+            crashed=self.crashed,
             clock=self.clock,
         )
 

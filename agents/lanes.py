@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from agents.health import Serving
-from agents.lane_making import LaneMaker, Made
+from agents.lane_making import SCAN_PAUSE, LaneMaker, Made
 from agents.partition import Partition
-from agents.remapping import remap
+from agents.rereading import reread
 from agents.upkeep import Upkeep
 from stream.codec import fingerprint
+from stream.core.folds import is_outdated
 from stream.core.forecast import Forecast, forecast
-from stream.core.rows import Person
 from stream.errors import RosterbookError
 from stream.kafka.view import CompactedView
 from stream.lane import Lane
@@ -31,9 +31,6 @@ from stream.telemetry import log
 from stream.vault.places import is_same_but_sealed_anew
 
 logger = log("lanes")
-
-SCAN_PAUSE = 500
-"""Rows that are looked at before the loop gets a turn."""
 
 
 @dataclass
@@ -206,6 +203,8 @@ class Lanes:
         if made.upkeep is not None:
             made.upkeep.open()
         made.reconciler.open()
+        if made.dates is not None:
+            made.dates.open()
 
     def _registration(self, connection: ConnectionId, before: _Served | None) -> WebhookRegistration | None:
         """before: as it was served a moment ago, whose last word the view may not have yet."""
@@ -225,26 +224,14 @@ class Lanes:
 
     async def _remap(self, served: _Served, before: _Served | None) -> None:
         """Whoever was read under another mapping is read anew."""
-        record, table = served.record, self.maker.people
-        prefix = f"{record.connection}/"
-
-        async def rows() -> AsyncIterator[tuple[EmployeeId, Person]]:
-            for count, key in enumerate(table.keys(served.partition.number, prefix), 1):
-                if (person := table.get(served.partition.number, key)) is not None:
-                    yield EmployeeId(key.removeprefix(prefix)), person
-                if count % SCAN_PAUSE == 0:
-                    await asyncio.sleep(0)
-
-        count = await remap(
-            record.connection,
-            rows(),
-            fingerprint(record.mapping),
-            self.maker.log.append,
-            self.maker.clock.now(),
-            changed=before is not None and before.record.mapping != record.mapping,
-        )
-        if count:
-            logger.info("lanes.people_read_anew", connection=record.connection, people=count)
+        record, maker = served.record, self.maker
+        version = fingerprint(record.mapping)
+        changed = before is not None and before.record.mapping != record.mapping
+        people = maker.people_of(record.connection, served.partition.number)
+        outdated = [who async for who, person in people if is_outdated(person, version, changed=changed)]
+        if outdated:
+            await reread(record.connection, outdated, "sweep", maker.log.append, maker.clock.now())
+            logger.info("lanes.people_read_anew", connection=record.connection, people=len(outdated))
 
 
 def _forecast(served: _Served) -> Forecast | None:

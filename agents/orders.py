@@ -14,7 +14,7 @@ from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
 from stream.checklist import checklist
 from stream.core import schemas
-from stream.core.mapping import fields_to_watch
+from stream.core.mapping import fields_to_read
 from stream.core.rows import Asked
 from stream.errors import NotFound, RecordRefused
 from stream.records import Connection, Mapping
@@ -37,8 +37,10 @@ def handlers(
 ) -> dict[str, Handler]:
     """Command -> what carries it out, with the clients of the connection."""
 
+    fields = [name for name in fields_to_read(record.mapping) if name not in schemas.UNLISTED]
+
     async def test(_: Asked) -> Done:
-        checks = await checklist(hr, books, record.zoho.organization_id, fields_to_watch(record.mapping))
+        checks = await checklist(hr, books, record.zoho.organization_id, fields)
         failed = sum(check.state == "failed" for check in checks)
         says = f"{failed} of {len(checks)} checks failed." if failed else f"All {len(checks)} checks passed."
         return Done(says, {"checks": [check.model_dump() for check in checks]})
@@ -60,14 +62,14 @@ def handlers(
 
     async def check_mapping(asked: Asked) -> Done:
         mapping = Mapping.model_validate_json(asked.arguments["mapping"])
-        fields = {name: field.kind for field in await hr.fields() for name in (field.id, field.alias) if name}
+        kinds = {name: field.kind for field in await hr.fields() for name in (field.id, field.alias) if name}
         says = "The mapping goes well with BambooHR and Zoho Books."
         custom: dict[str, schemas.CustomField] | None = None
         try:
             custom = {field.api_name: field for field in await books.custom_fields()}
         except (RecordRefused, NotFound):  # whether every organization lists them is not documented
             says = "The mapping goes well with BambooHR; Zoho Books does not list its custom fields to compare with."
-        if faults := schemas.faults(mapping, fields, custom):
+        if faults := schemas.faults(mapping, kinds, custom):
             says = f"The mapping has {len(faults)} faults."
         return Done(says, {"faults": [fault.model_dump(mode="json") for fault in faults]})
 

@@ -52,6 +52,10 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
+def _is_zero(value: int) -> bool:
+    return value == 0
+
+
 def _is_empty(value: Sized) -> bool:
     return not len(value)
 
@@ -502,6 +506,7 @@ class Mapping(Model):
         changed it by hand. fields: target -> source, in place of or beside the usual ones.
     leavers: whether their contacts become inactive. missing_email: what stands for a work email that is empty or no
         address; placeholder: its pattern, such as "{id}@people.acme.example".
+    days_before_start, days_after_leaving: for how long somebody counts as at work beside their employment.
     scope: CEL expressions over employee fields, all of which must hold.
 
     What came later is written only where it differs from its default: the fingerprints of older mappings hold.
@@ -516,6 +521,8 @@ class Mapping(Model):
         default="skip", exclude_if=lambda value: value == "skip"
     )
     placeholder: str | None = Field(default=None, exclude_if=_is_none)
+    days_before_start: int = Field(default=0, ge=0, le=366, exclude_if=_is_zero)
+    days_after_leaving: int = Field(default=0, ge=0, le=366, exclude_if=_is_zero)
     scope: tuple[str, ...] = Field(default=(), strict=False, exclude_if=_is_empty)
 
     @field_validator("scope", mode="before")

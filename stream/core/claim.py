@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
+from datetime import date
 
 from stream.core import scope
 from stream.core.contact import email_key
 from stream.core.employment import Employment, employment
 from stream.core.mapping import desired_contact, filled, with_activity
 from stream.core.rows import Claim, Standing
+from stream.core.window import Presence, presence
 from stream.records import Email, EmployeeSnapshot, Mapping
 
 
@@ -17,17 +18,25 @@ from stream.records import Email, EmployeeSnapshot, Mapping
 class Brought:
     """claim and email: None when nothing changes. problem: what the reading could not decide; it is reported.
 
-    outside: the expression of the mapping that puts this person out of scope.
+    outside: the expression of the mapping that puts this person out of scope. until: the day on which the date alone
+    decides anew.
     """
 
     claim: Claim | None = None
     email: Email | None = None
     problem: str | None = None
     outside: str | None = None
+    until: date | None = None
 
 
-def brought(snapshot: EmployeeSnapshot, mapping: Mapping, before: Email | None, former: Claim | None) -> Brought:
-    """before, former: the address that this person states so far, and the claim to it.
+def brought(
+    snapshot: EmployeeSnapshot,
+    mapping: Mapping,
+    before: Email | None,
+    former: Claim | None,
+    until: date | None = None,
+) -> Brought:
+    """before, former: the address that this person states so far, and the claim to it. until: as it was so far.
 
     Who is out of scope counts as departed; who never had a claim gets none then, so that a contact which others made
     for them stays as it is.
@@ -35,35 +44,33 @@ def brought(snapshot: EmployeeSnapshot, mapping: Mapping, before: Email | None, 
     if snapshot.state == "gone":
         return _gone(mapping, before, former)
     fields = snapshot.fields
-    kind: Employment = employment(fields, snapshot.read_at.date())
-    match kind:
-        case "unclear":
-            return Brought(problem="status is empty or withheld")
-        case "active":
-            standing: Standing = "active"
-        case "inactive" | "terminated" | "not started":
-            standing = "departed"
-        case _:
-            assert_never(kind)
+    today = snapshot.read_at.date()
+    kind: Employment = employment(fields, today)
+    if kind == "unclear":
+        return Brought(problem="status is empty or withheld", until=until)
+    present = presence(kind, fields, mapping, today)
+    standing: Standing = "active" if present.at_work else "departed"
     outside: str | None = None
     match scope.standing(mapping.scope, fields):
         case scope.Undecided(reason):
-            return Brought(problem=reason)
+            return Brought(problem=reason, until=until)
         case scope.Outside(expression):
-            standing, outside = "departed", expression
+            standing, outside, present = "departed", expression, Presence(False)
             if former is None:
                 return Brought(outside=outside)
     desired = desired_contact(fields, mapping, active=standing == "active")
     if desired.email is not None:
-        return Brought(Claim(standing=standing, desired=desired), email_key(desired.email), outside=outside)
+        return Brought(
+            Claim(standing=standing, desired=desired), email_key(desired.email), None, outside, present.until
+        )
     problem = "work email is withheld" if "workEmail" not in fields else "work email is empty, too long or no address"
     if before is None:
-        return Brought(problem=problem)
+        return Brought(problem=problem, until=present.until)
     # An address that is withheld is still theirs; one that is empty is free for somebody else.
     if standing == "active" and "workEmail" in fields:
         standing = "unstated"
     known = filled(desired, former.desired if former else None, mapping)
-    return Brought(Claim(standing=standing, desired=known), before, problem, outside)
+    return Brought(Claim(standing=standing, desired=known), before, problem, outside, present.until)
 
 
 def _gone(mapping: Mapping, before: Email | None, former: Claim | None) -> Brought:

@@ -29,13 +29,14 @@ def fields_to_read(mapping: Mapping) -> tuple[str, ...]:
     more = [name for source in mapping.fields.values() for name in fields_of(source)]
     more += [name for pattern in (mapping.name, mapping.placeholder) for name in PLACES.findall(pattern or "")]
     more += ["homeEmail"] if mapping.missing_email == "home email" else []
+    more += ["terminationDate"] if mapping.days_after_leaving else []
     more += [name for expression in mapping.scope for name in scope.fields_of(expression)]
     return tuple(dict.fromkeys((*FIELDS, *more)))
 
 
 def fields_to_watch(mapping: Mapping) -> tuple[str, ...]:
-    """Of whose changes BambooHR is to tell: an id never changes."""
-    return tuple(name for name in fields_to_read(mapping) if name != "id")
+    """Of whose changes BambooHR is to tell. An id never changes; watching the date of leaving fails (as others saw)."""
+    return tuple(name for name in fields_to_read(mapping) if name not in ("id", "terminationDate"))
 
 
 def desired_contact(fields: Fields[str, str], mapping: Mapping, *, active: bool) -> DesiredContact:

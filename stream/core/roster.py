@@ -136,7 +136,8 @@ class _Folding:
         before = self.person(employee).email
         former = None if before is None else self.address(before).claims.get(employee)
         given = self.snapshot.decision is None
-        found = brought(self.snapshot, self.mapping, before, former)
+        found = brought(self.snapshot, self.mapping, before, former, self.person(employee).decides_on)
+        self.change(employee, decides_on=found.until)
         if found.claim is not None and found.email is not None:
             if before is not None and before != found.email:
                 self._withdraw(employee, before)

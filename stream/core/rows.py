@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import AwareDatetime, JsonValue
@@ -42,6 +43,7 @@ class Person(Row):
     shown: what the last upsert of that contact says. snapshot: employees offset of the last one that was applied.
     problem: why the last reading could not decide something. mapping: the version that it was made under.
     heard_of: the latest change that an event told of, by BambooHR's clock. read_at: of the last reading, by ours.
+    decides_on: the day on which the date alone changes whether this person counts as at work; None = no day does.
     """
 
     debt: Debt = Debt()
@@ -58,6 +60,7 @@ class Person(Row):
     heard_of: AwareDatetime | None = None
     read_at: AwareDatetime | None = None
     mapping: str | None = None
+    decides_on: date | None = None
 
     @property
     def undone(self) -> Decision | None:

@@ -68,6 +68,8 @@ def _named(mapping: FieldMapping) -> Iterator[tuple[Place, str]]:
         yield ("name",), name
     if mapping.missing_email == "home email":
         yield ("missing_email",), "homeEmail"
+    if mapping.days_after_leaving:
+        yield ("days_after_leaving",), "terminationDate"
     for number, expression in enumerate(mapping.scope):
         for name in scope.fields_of(expression):
             yield ("scope", number), name

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from agents.mappings import Mappings
-from agents.remapping import AT_ONCE, remap
+from agents.rereading import AT_ONCE, reread
 from stream.codec import canonical, decode, fingerprint
 from stream.core.debt import Debt
+from stream.core.folds import is_outdated
 from stream.core.rows import Person
 from stream.records import AnyRecord, EmployeeId, HrEvent, Mapping, MappingVersion
 from stream.topics import CONNECTIONS
@@ -61,30 +62,30 @@ async def test_of_a_version_that_nobody_kept_todays_mapping_stands_and_is_asked_
     assert await mappings.of(ACME, fingerprint(OLD)) == OLD
 
 
-async def asked(people: dict[str, Person], *, changed: bool) -> list[HrEvent]:
-    events: list[HrEvent] = []
+def outdated(person: Person, *, changed: bool = False) -> bool:
+    return is_outdated(person, fingerprint(NEW), changed=changed)
 
-    async def rows() -> Any:
-        for who, person in people.items():
-            yield EmployeeId(who), person
+
+def test_whoever_was_read_under_another_mapping_is_outdated() -> None:
+    assert outdated(Person(snapshot=3, mapping=fingerprint(OLD)))
+    assert outdated(Person(snapshot=3))
+    assert not outdated(Person(snapshot=3, mapping=fingerprint(NEW)))
+    assert not outdated(Person(debt=Debt(wanted=4)))
+
+
+def test_whoever_may_just_be_read_under_the_former_mapping_is_outdated_when_it_changes() -> None:
+    assert outdated(Person(debt=Debt(wanted=4)), changed=True)
+    assert not outdated(Person(), changed=True)
+
+
+async def test_many_people_are_asked_for_by_events_of_moderate_size() -> None:
+    events: list[HrEvent] = []
 
     async def append(event: HrEvent) -> None:
         events.append(event)
 
-    await remap(ACME, rows(), fingerprint(NEW), append, START, changed=changed)
-    return events
-
-
-async def test_everybody_who_was_read_under_another_mapping_is_read_anew_at_the_pace_of_a_first_load() -> None:
-    before = Person(snapshot=3, mapping=fingerprint(OLD))
-    people = {str(number): before for number in range(AT_ONCE + 1)}
-    people |= {"new": Person(snapshot=3, mapping=fingerprint(NEW)), "owed": Person(debt=Debt(wanted=4))}
-    events = await asked(people, changed=False)
+    employees = [EmployeeId(str(number)) for number in range(AT_ONCE + 1)]
+    await reread(ACME, employees, "sweep", append, START)
     assert [len(event.employees) for event in events] == [AT_ONCE, 1]
+    assert [who for event in events for who in event.employees] == employees
     assert {event.kind for event in events} == {"sweep"}
-    assert {"new", "owed"}.isdisjoint(who for event in events for who in event.employees)
-
-
-async def test_whoever_may_just_be_read_under_the_former_mapping_is_asked_for_again() -> None:
-    (event,) = await asked({"owed": Person(debt=Debt(wanted=4)), "heard": Person()}, changed=True)
-    assert event.employees == ("owed",)
