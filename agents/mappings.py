@@ -28,7 +28,7 @@ class Mappings:
         self._missing: set[tuple[ConnectionId, str]] = set()
 
     async def of(self, connection: ConnectionId, version: str) -> Mapping:
-        """Of a version that the log does not have in full, as those before 0.1.0 may be, today's mapping stands."""
+        """Of a version that the log does not have in full, since it was not always kept, today's mapping stands."""
         found = self._known(connection, version)
         if found is None and (connection, version) not in self._missing:
             await self._settings.read_to_end()
