@@ -30,6 +30,7 @@ GROUPS = (
     "backfill",
     "dead_letters",
     "holds",
+    "sync",
     "kafka",
     "gateway",
     "worker",

@@ -308,3 +308,23 @@ async def test_a_removed_connection_has_no_webhook_no_consent_and_no_secret_and_
     moved = await world.rosterbook("connection", "add", elsewhere, **secrets)
     assert moved.code == 2
     assert "is bound for life" in one_sentence(moved.err)
+
+
+async def test_one_person_is_read_again_and_what_came_of_it_is_told(world: World) -> None:
+    (employee,) = world.hire(1)
+    await world.synced()
+
+    ended = await world.rosterbook("sync", CONNECTION, employee, "--json")
+    told = orjson.loads(ended.out)
+    assert (ended.code, told["state"]) == (0, "kept"), ended
+    assert [step["step"] for step in told["steps"]] == ["read", "standing", "match", "decision", "fields", "calls"]
+    assert told["steps"][-2]["says"] == "Zoho Books shows all as it should be."
+
+    ended = await world.rosterbook("sync", "987654", "--explain")
+    assert ended.code == 0, ended
+    assert "BambooHR has no such employee" in ended.out
+    assert ended.out.endswith("Employee 987654 needs no contact.\n")
+
+    ended = await world.rosterbook("sync", "../1")
+    assert ended.code == 2
+    assert "is no employee id" in one_sentence(ended.err)

@@ -1,0 +1,103 @@
+"""`rosterbook sync`: one person is read again, and the contact put right, step by step if wanted."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import cyclopts
+from cyclopts import Parameter
+
+from agents.cli.console import print_json, print_table, say
+from stream.errors import UsageError
+
+SENTENCES = {
+    "kept": "The contact of employee {employee} is as it should be.",
+    "nothing to keep": "Employee {employee} needs no contact.",
+    "previewed": "The connection is in preview: what would be done for employee {employee} is on record.",
+    "held": "Employee {employee} waits for a person.",
+    "failed": "Employee {employee} could not be synced.",
+}
+"""How it ended -> what is said."""
+BAD = ("held", "failed")
+
+
+def register(app: cyclopts.App) -> None:
+    """Add the command."""
+    app.command(sync)
+
+
+async def sync(
+    connection: str,
+    employee: str | None = None,
+    /,
+    *,
+    explain: Annotated[bool, Parameter(negative=())] = False,
+    wait: Annotated[bool, Parameter(negative="--no-wait", show_default=False)] = True,
+    json: bool = False,
+) -> int:
+    """Read one employee again and put the contact right, even if nothing seems to have changed.
+
+    Parameters
+    ----------
+    connection
+        Its id; may be left out when there is only one.
+    employee
+        BambooHR's internal id of the employee, which is not the employee number.
+    explain
+        Show each step: what was read, who holds the address, what was decided, fields and calls.
+    wait
+        Return when it is done, or at once.
+    json
+        Print JSON.
+    """
+    from agents.cli.connection import known_connection, only_connection
+    from agents.cli.surroundings import bootstrap_servers, command_settings
+    from stream.bamboohr.payloads import EMPLOYEE_ID
+    from stream.clock import SystemClock
+    from stream.kafka.event_log import EventLog
+    from stream.kafka.scan import LogScan
+    from stream.records import EmployeeId, HrEvent
+    from stream.watching import sync as followed
+
+    if employee is None:
+        connection, employee = await only_connection(), connection
+    if EMPLOYEE_ID.fullmatch(employee) is None:
+        raise UsageError(f"{employee!r} is no employee id: take the number in the address of the person's page.")
+    found = await known_connection(connection)
+    if wait and found.mode == "paused":
+        raise UsageError(f"Connection {connection} is paused: `rosterbook connection resume {connection}`.")
+    event = HrEvent(
+        connection=found.connection,
+        employees=(EmployeeId(employee),),
+        kind="operator",
+        insists=True,
+        received_at=SystemClock().now(),
+    )
+    bootstrap = bootstrap_servers(command_settings())
+    log = EventLog(bootstrap)
+    await log.start()
+    try:
+        if not wait:
+            await log.append(event)
+            _tell_asked(connection, employee, json=json)
+            return 0
+        trace = await followed(log, LogScan(bootstrap), event, found.mapping)
+    finally:
+        await log.stop()
+    assert trace.end is not None
+    steps = trace.steps()
+    if json:
+        shown = [{"step": step.step, "says": step.says} for step in steps]
+        print_json({"connection": connection, "employee": employee, "state": trace.end, "steps": shown})
+    else:
+        if explain or trace.end in BAD:
+            print_table(["step", "what"], [(step.step, step.says) for step in steps])
+        say(SENTENCES[trace.end].format(employee=employee))
+    return int(trace.end in BAD)
+
+
+def _tell_asked(connection: str, employee: str, *, json: bool) -> None:
+    if json:
+        print_json({"connection": connection, "employee": employee, "state": "asked"})
+    else:
+        say(f"Employee {employee} of connection {connection} is read again.")
