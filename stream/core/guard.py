@@ -50,7 +50,7 @@ class Headcount:
     def note(self, key: str, state: ContactState) -> None:
         """The row is so now."""
         for members, belongs in (
-            (self.active, state.desired.active),
+            (self.active, state.desired.active is True),
             (self.leaving, is_leaving(state)),
             (self.waiting, is_waiting(state)),
         ):
@@ -69,12 +69,12 @@ def is_leaving(state: ContactState) -> bool:
     """Whether a contact that may be active is to be made inactive, without anybody having been asked about it."""
     debt = state.debt
     unasked = debt.owed and debt.wanted > debt.approved and not debt.undecided
-    return unasked and not state.desired.active and state.contact_id is not None and state.active is not False
+    return unasked and state.desired.active is False and state.contact_id is not None and state.active is not False
 
 
 def is_waiting(state: ContactState) -> bool:
     """Whether the leaver guard holds the contact and a person is to decide. Who is back is not held any more."""
-    return state.debt.undecided and not state.desired.active
+    return state.debt.undecided and state.desired.active is False
 
 
 def decide(key: str, count: Headcount, policy: LeaverGuard, window: Window | None, now: datetime) -> Verdict:

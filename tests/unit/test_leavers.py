@@ -8,7 +8,7 @@ import pytest
 
 from stream.core.folds import APPROVE, REJECT
 from stream.core.guard import is_waiting
-from stream.records import GuardOutcome, LeaverGuard, SyncOutcome
+from stream.records import GuardOutcome, LeaverGuard, Mapping, SyncOutcome
 from tests.small_world import SmallWorld, keep_contacts, person
 from tests.unit.test_keep_contacts import actions, key_of
 
@@ -69,6 +69,15 @@ def test_when_one_more_leaves_at_once_nobody_is_touched_nothing_is_asked_and_it_
     assert waiting(world) == {str(number) for number in range(1, 12)}
     held = [one for one in world.outcomes if isinstance(one, SyncOutcome) and one.action == "held"]
     assert {(one.error, one.by_guard, one.calls) for one in held} == {("LeaverHeld", True, 0)}
+
+
+def test_leavers_whose_contacts_the_mapping_leaves_as_they_are_wait_for_nobody() -> None:
+    world = company(mapping=Mapping(leavers="leave"))
+    leave(world, range(1, 16))
+    world.settle()
+    assert inactive(world) == 0
+    assert said(world) == []
+    assert waiting(world) == set()
 
 
 def test_one_after_the_other_those_who_are_too_many_are_held_and_all_who_follow() -> None:
