@@ -54,7 +54,8 @@ class Office:
         if record.mapping.days_after_leaving:
             clock = FakeClock()
             dates = Dates(ACME, people=self.people_of, append=self.append, crashed=self.crashed, clock=clock)
-        return Made(part, part, part, None, part, dates)
+        leavers = cast(Any, SimpleNamespace(close=lambda: None))
+        return Made(part, part, leavers, part, None, part, dates)
 
     async def people_of(self, *_: Any) -> AsyncIterator[tuple[EmployeeId, Person]]:
         for row in self.people.items():
