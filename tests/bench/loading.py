@@ -1,0 +1,118 @@
+"""The first load of a company that is there already: calls for each person, the peak of the worker, how long it takes.
+
+Three loads of the same people: none of them has a contact; all contacts are known to us; all contacts are equal, and
+seen for the first time by another installation on a folder of its own. Sandboxes' limits are raised until they play no
+part: what is counted is calls.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from agents.demo.vendors import Vendors
+from stream.sandbox.bamboohr import people
+from tests.bench.figures import Figure, Target
+from tests.e2e.processes import rosterbook
+from tests.e2e.world import NOT_ASKED, World
+
+CALLS_PER_MINUTE = 60_000
+PER_PERSON_S = 0.3
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Load:
+    """calls, writes: of Zoho Books. pages: of BambooHR. peak: MB (10^6 bytes) of the worker so far."""
+
+    calls: int
+    writes: int
+    pages: int
+    seconds: float
+    peak: float
+
+
+async def run(count: int) -> list[Figure]:
+    """count: people of the company."""
+    with tempfile.TemporaryDirectory(prefix="rosterbook-bench-") as folder:
+        first, second = World(Path(folder) / "first"), World(Path(folder) / "second")
+        vendors = first.vendors = second.vendors = Vendors(calls_per_minute=CALLS_PER_MINUTE)
+        await vendors.start()
+        try:
+            for one in people.invent(count, seed=1):
+                first.company.hire({name: value for name, value in one.items() if value and name not in NOT_ASKED})
+            await _connect(first)
+            new, known = await _load(first, count), await _load(first, count)
+            await first.up.end()
+            await _connect(second)
+            seen_first = await _load(second, count)
+        finally:
+            for world in (first, second):
+                await world.close()
+    return [
+        Figure("calls per new person", new.calls / count, "calls", 1, Target("<=", 1.02), _note(new, count)),
+        Figure(
+            "calls per equal contact seen first",
+            seen_first.calls / count,
+            "calls",
+            1,
+            Target("<=", 1.02),
+            _note(seen_first, count),
+        ),
+        Figure("writes to equal contacts seen first", seen_first.writes, "calls", target=Target("<=", 0)),
+        Figure(
+            "calls per known contact", known.calls / count, "calls", target=Target("<=", 0.01), note=_note(known, count)
+        ),
+        Figure("writes to known contacts", known.writes, "calls", target=Target("<=", 0)),
+        Figure(
+            "peak of the worker", max(new.peak, seen_first.peak), "MB", target=Target("<=", 500), note=_note(new, count)
+        ),
+        Figure("load of new people", new.seconds, "s"),
+        Figure("load of known people", known.seconds, "s"),
+        Figure("load of equal contacts seen first", seen_first.seconds, "s"),
+    ]
+
+
+async def _connect(world: World) -> None:
+    await (await world.start_up()).ready()
+    await world.connect()
+
+
+async def _load(world: World, count: int) -> Load:
+    """Load everybody, and check that both sides are equal then."""
+    vendors = world.vendors
+    vendors.zoho.calls.reset()
+    pages = vendors.bamboohr.calls.total("/employees", method="GET")
+    began = time.perf_counter()
+    ended = await rosterbook("backfill", "--json", deadline=60 + PER_PERSON_S * count, **world.variables)
+    seconds = time.perf_counter() - began
+    assert ended.code == 0, ended.err
+    told: dict[str, Any] = orjson.loads(ended.out)
+    assert told["people"] == count, told
+    found = world.compare()
+    assert found.equal, f"both sides differ: {found}"
+    return Load(
+        vendors.zoho_calls,
+        vendors.zoho.calls.writes,
+        vendors.bamboohr.calls.total("/employees", method="GET") - pages,
+        seconds,
+        _peak_of_worker(world),
+    )
+
+
+def _peak_of_worker(world: World) -> float:
+    event = next(event for event in world.up.events if event["event"] == "ready")
+    status = Path(f"/proc/{event['processes']['worker']}/status").read_text()
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert found is not None
+    return int(found[1]) * 1024 / MB
+
+
+def _note(load: Load, count: int) -> str:
+    return f"{count} people, {load.pages} pages of BambooHR's list"
