@@ -19,6 +19,7 @@ from stream.core.rows import Address, Company, ContactState, Person
 from stream.errors import ConnectionTrouble, Retriable
 from stream.flood import FloodGuard, FloodPolicy
 from stream.lane import Paid
+from stream.patience import Patience
 from stream.records import (
     Command,
     ConnectionId,
@@ -58,6 +59,21 @@ def at(topic: str, offset: int) -> LogPosition:
 def pause() -> Generator[None, None, None]:
     """A place where somebody else may go on."""
     yield
+
+
+class Turns:
+    """A lock without a loop: who has to wait lets others go on."""
+
+    def __init__(self) -> None:
+        self._taken = False
+
+    async def __aenter__(self) -> None:
+        while self._taken:
+            await pause()
+        self._taken = True
+
+    async def __aexit__(self, *_: object) -> None:
+        self._taken = False
 
 
 @dataclass
@@ -190,6 +206,15 @@ class SmallWorld:
         self.change(employee, fields)
         self.read(employee)
 
+    def load(self) -> None:
+        """A first load reads all contacts in bulk; nothing else happens meanwhile."""
+        reading = self.index.fill(Patience())
+        try:
+            while True:
+                reading.send(None)
+        except StopIteration:
+            return
+
     # -- the lane -----------------------------------------------------------------------------------------------------
 
     def due(self) -> list[ContactKey]:
@@ -287,6 +312,7 @@ class SmallWorld:
 
     def _new_owner(self) -> KeepContacts:
         self.index = ContactIndex(self.zoho, self.clock)
+        self.index._refreshing = Turns()  # type: ignore[assignment]
         return keep_contacts(
             self.zoho,
             self.tables.contacts.get,

@@ -85,6 +85,8 @@ def play(world: SmallWorld, happenings: list[Step]) -> None:
                 world.remap(mapping)
             case ("new owner",):
                 world.new_owner()
+            case ("load",):
+                world.load()
 
 
 def is_active(world: SmallWorld, who: str) -> bool:
@@ -159,6 +161,20 @@ def test_zoho_shows_the_people_as_they_are_whatever_happens(
 ) -> None:
     world = world_with(mapping, faults, there, **ways)
     strangers = set(world.zoho.contacts)
+    play(world, happenings)
+    world.settle()
+    check_end(world, strangers)
+    check_replay(world)
+
+
+@settings(thorough, max_examples=200)
+@given(st.lists(st.one_of(step, step, step, st.just(("load",))), max_size=40), passing, there, mappings, ways)
+def test_nor_does_it_matter_that_contacts_were_read_in_bulk_before(
+    happenings: list[Step], faults: list[Fault | None], there: list[str], mapping: Mapping, ways: dict[str, Any]
+) -> None:
+    world = world_with(mapping, faults, there, **ways)
+    strangers = set(world.zoho.contacts)
+    world.load()
     play(world, happenings)
     world.settle()
     check_end(world, strangers)
