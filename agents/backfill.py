@@ -74,7 +74,6 @@ class Backfill:
         self._clock = clock
         self._patience = Patience()
         self._sweep = Sweep()
-        self._owed: set[str] = set()
 
     async def __call__(self, asked: Asked) -> Done:
         """Safe to repeat: people and contacts that are as they should be are left alone."""
@@ -91,11 +90,9 @@ class Backfill:
                     await self._index.fill(self._patience)
             with self._people.in_bulk():
                 await self._read()
+            await _paid(self._people)  # whom the list does not tell enough of
             await self._wishes_folded()
-            self._owed = self._contacts.open_keys
-            while self._owed:
-                await asyncio.sleep(LOOK_S)
-                self._owed &= self._contacts.open_keys
+            await _paid(self._contacts)
             return await self._done()
         finally:
             teller.cancel()
@@ -141,7 +138,7 @@ class Backfill:
         """Put on the log how far it has come, for the next owner and for whoever asked."""
         company = self._company()
         assert company is not None, "somebody has asked"
-        unread = max(0, (self._sweep.total or 0) - self._sweep.people)
+        unread = max(0, (self._sweep.total or 0) - self._sweep.people) + self._people.debts
         backfill = self._contacts.backfill
         expected = forecast(
             self._contacts.debts - backfill,
@@ -188,3 +185,11 @@ class Backfill:
             return Done(f"{people} people were read, and what would be done is recorded: nothing was written.", result)
         rest = f"; {set_aside} contacts are held or failed" if set_aside else ""
         return Done(f"{people} people were read, and their contacts are as they should be{rest}.", result)
+
+
+async def _paid(lane: Lane) -> None:
+    """Return when what is owed now is paid, or waits for a person; what comes meanwhile is not waited for."""
+    owed = lane.open_keys
+    while owed:
+        await asyncio.sleep(LOOK_S)
+        owed &= lane.open_keys

@@ -138,6 +138,24 @@ def test_it_ends_when_all_are_read_and_none_of_their_contacts_is_owed_any_more()
     assert not owner.world.index.filled, "it is of no use afterwards"
 
 
+def test_who_must_be_read_alone_is_waited_for_and_then_what_their_contacts_owe() -> None:
+    owner = Owner([Sweep(began=1, people=1, total=1, ended=True)])
+    owner.people.open_keys = {"1"}
+
+    async def both() -> None:
+        loading = asyncio.create_task(owner.load(owner.company.asked[NAME]))
+        await asyncio.sleep(30.0)
+        owner.people.open_keys, owner.contacts.open_keys = {"of a webhook"}, {"k1"}
+        await asyncio.sleep(30.0)
+        assert not loading.done()
+        owner.contacts.open_keys = set()
+        await loading
+
+    loop = VirtualTime()
+    run(both(), loop)
+    assert 60.0 <= loop.monotonic() < 62.0
+
+
 def test_it_tells_how_far_it_is_at_once_with_each_page_and_at_least_thrice_a_minute() -> None:
     owner = Owner([Sweep(began=1, people=3, total=3, ended=True)])
     owner.contacts.open_keys = {"k1"}
