@@ -138,6 +138,15 @@ def check_replay(world: SmallWorld) -> None:
     assert meaning(again.contacts) == meaning(world.tables.contacts)
 
 
+def play_to_the_end(world: SmallWorld, happenings: list[Step]) -> None:
+    """Play, settle what is left, and check how it has ended."""
+    strangers = set(world.zoho.contacts)
+    play(world, happenings)
+    world.settle()
+    check_end(world, strangers)
+    check_replay(world)
+
+
 def world_with(mapping: Mapping, faults: list[Fault | None], there_before: list[str], **zoho: Any) -> SmallWorld:
     coming = iter(faults)
     world = SmallWorld(mapping, fault=lambda: next(coming, None), **zoho)
@@ -160,11 +169,7 @@ def test_zoho_shows_the_people_as_they_are_whatever_happens(
     happenings: list[Step], faults: list[Fault | None], there: list[str], mapping: Mapping, ways: dict[str, Any]
 ) -> None:
     world = world_with(mapping, faults, there, **ways)
-    strangers = set(world.zoho.contacts)
-    play(world, happenings)
-    world.settle()
-    check_end(world, strangers)
-    check_replay(world)
+    play_to_the_end(world, happenings)
 
 
 @settings(thorough, max_examples=200)
@@ -173,12 +178,8 @@ def test_nor_does_it_matter_that_contacts_were_read_in_bulk_before(
     happenings: list[Step], faults: list[Fault | None], there: list[str], mapping: Mapping, ways: dict[str, Any]
 ) -> None:
     world = world_with(mapping, faults, there, **ways)
-    strangers = set(world.zoho.contacts)
     world.load()
-    play(world, happenings)
-    world.settle()
-    check_end(world, strangers)
-    check_replay(world)
+    play_to_the_end(world, happenings)
 
 
 @thorough
