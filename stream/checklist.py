@@ -40,6 +40,8 @@ class Hr(Protocol):
 
     def people(self, fields: Sequence[str]) -> AsyncGenerator[EmployeePage, None]: ...
 
+    async def check_changes(self) -> None: ...
+
 
 class Books(Protocol):
     """What is asked of Zoho Books."""
@@ -80,8 +82,13 @@ async def _of_bamboohr(hr: Hr, fields: Sequence[str]) -> list[Check]:
                 people.take(page)
         return people.check()
 
+    async def changes() -> Check:
+        await hr.check_changes()
+        return Check(subject="BambooHR changes", state="ok", found="It tells who has changed.")
+
     second = await _tried("BambooHR people", everybody)
-    found = [first, second, _fields(fields, visible, people.restricted)]
+    third = await _tried("BambooHR changes", changes)
+    found = [first, second, third, _fields(fields, visible, people.restricted)]
     return found if second.state == "failed" else [*found, people.addresses()]
 
 

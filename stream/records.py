@@ -116,7 +116,7 @@ class EmployeeSnapshot(Record):
     """The full employee record as read at a moment, or the fact that it is gone, or that it could not be read.
 
     through: the person's wanted hr-events offset, copied before the request was sent.
-    backfill: nobody waits for it: it was asked for by a sweep of everybody, not by a change.
+    backfill: nobody waits for it: it was asked for by a sweep of everybody or a poll, not by a notice.
     decision: as the events had it that asked for the reading.
     cause: the hr-events record at that offset.
     reason, error: why it could not be read, and the class of that error.

@@ -147,6 +147,10 @@ class BambooHr:
         told_at = answer.date() or now
         return Feed(changes, told_at, ahead=now - told_at)
 
+    async def check_changes(self) -> None:
+        """Whether the change feed may be asked, by a call with a short answer. Raises what `changed` raises."""
+        await self.changed(self._clock.now())
+
     async def fields(self) -> tuple[HrField, ...]:
         """The fields that may be asked for, as far as this key's user sees them."""
         request = self._request("fields", "meta/fields", {})

@@ -19,6 +19,7 @@ class Hr:
     def __init__(self, *rows: tuple[str, str, str], visible: frozenset[str] = frozenset(FIELDS)) -> None:
         self.visible = visible
         self.refusal: RosterbookError | None = None
+        self.silent: RosterbookError | None = None
         self.restricted: frozenset[str] = frozenset()
         self._rows = tuple((EmployeeId(who), {"status": status, "workEmail": email}) for who, status, email in rows)
 
@@ -30,6 +31,10 @@ class Hr:
     async def people(self, fields: Sequence[str]) -> AsyncGenerator[EmployeePage, None]:
         for row in self._rows:
             yield EmployeePage((row,), self.restricted, len(self._rows), None)
+
+    async def check_changes(self) -> None:
+        if self.silent is not None:
+            raise self.silent
 
 
 class Books:
@@ -60,7 +65,7 @@ async def test_a_connection_that_may_do_everything_passes() -> None:
     books = Books(ACME)
     books.daily_budget = DailyBudget(limit=5000, remaining=4990, reset=60)
     found = await checked(Hr(ADA, BOB, ("3", "Inactive", "ada@acme.test")), books)
-    assert len(found) == 8
+    assert len(found) == 9
     assert {check.state for check in found.values()} == {"ok"}
     assert found["BambooHR people"].found == "3 people, 2 of them active."
     assert found["Zoho Books organization"].found == "Acme, plan Professional, time zone Europe/Berlin."
@@ -84,6 +89,14 @@ async def test_fields_that_are_withheld_are_named_and_the_status_is_needed() -> 
     hr = Hr(ADA)
     hr.restricted = frozenset({"status"})
     assert (await checked(hr, Books(ACME)))["BambooHR fields"].state == "failed"
+
+
+async def test_a_key_that_may_not_ask_who_has_changed_fails() -> None:
+    hr = Hr(ADA)
+    hr.silent = CredentialsRefused("BambooHR does not tell who has changed: give the key's user access.")
+    check = (await checked(hr, Books(ACME)))["BambooHR changes"]
+    assert (check.state, check.found) == ("failed", "BambooHR does not tell who has changed.")
+    assert check.remedy == "Give the key's user access."
 
 
 async def test_shared_and_missing_addresses_are_told_by_employee_ids_alone() -> None:
