@@ -79,7 +79,9 @@ class Owner:
             connected_at=START,
             saved_at=START,
         )
-        rows = CompanyRows(lambda: self.company, self.people.get, self.contacts.get)
+        rows = CompanyRows(
+            lambda: self.company, lambda employee: self.people.get(employee), lambda key: self.contacts.get(key)
+        )
         self.reconciler = Reconciler(
             record, self, self, rows, append=self.append, clock=loop, crashed=self.crashes.append
         )
@@ -259,6 +261,27 @@ def test_a_new_owner_goes_on_where_the_log_says() -> None:
         assert again.since == []
         await asyncio.sleep(6 * 60)
         assert again.since == [minutes(3) - OVERLAP]
+        await again.reconciler.close()
+
+    lived(live)
+
+
+def test_a_run_that_is_cut_off_between_its_events_and_its_record_is_made_again_and_passes_nobody_over() -> None:
+    async def live(owner: Owner) -> None:
+        people = range(1, 2 * poll.AN_EVENT)
+        owner.change(*people, minute=3)
+        while len(owner.of(HrEvent)) < 1:  # the second event waits until the first is folded
+            await asyncio.sleep(0.01)
+        await owner.reconciler.close()
+        assert owner.of(PollOutcome) == []
+        await asyncio.sleep(60)
+        again = Owner(owner.loop, EVERY_QUARTER)
+        again.people, again.feed = owner.people, owner.feed
+        again.reconciler.open()
+        await asyncio.sleep(20)
+        assert again.since == [START - OVERLAP]
+        assert {*owner.read_again, *again.read_again} == {str(one) for one in people}
+        assert len(again.read_again) == len(people) - poll.AN_EVENT, "the first ones are not read twice"
         await again.reconciler.close()
 
     lived(live)
