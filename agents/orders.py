@@ -21,7 +21,7 @@ from stream.records import Connection, Mapping
 from stream.resealing import RESEAL
 from stream.zoho.client import ZohoBooks
 
-JOINED = (backfill.NAME,)
+JOINED = (backfill.NAME, RECONCILE)
 """Commands that whoever asks for them meanwhile joins."""
 
 

@@ -174,11 +174,14 @@ class Reconciler:
             ended.cancel()
 
     def _progress(self, asked: Asked, command: str) -> CommandOutcome:
+        """To the newest who asked: whoever waits behind another, or has joined, must hear that somebody is there."""
+        company = self._rows.company()
+        newest = asked if company is None else company.asked.get(command, asked)
         left = len(self._followed.pending)
         return CommandOutcome(
             connection=self._record.connection,
             command=command,
-            cause=asked.cause,
+            cause=newest.cause,
             state="progress",
             says=f"Still to be read or put right: {left}." if left else "BambooHR is being asked.",
             at=self._clock.now(),

@@ -366,6 +366,20 @@ def test_the_operator_hears_of_what_is_still_to_be_done_and_the_run_ends_in_any_
     assert (repair.read, repair.differed, repair.repaired, repair.unread) == (2, 1, 0, 0)
 
 
+def test_whoever_asks_while_a_run_is_under_way_hears_of_it_too() -> None:
+    async def live(owner: Owner) -> None:
+        owner.change(7, minute=-3)
+        owner.busy = True
+        run = asyncio.create_task(owner.reconciler.carry_out(ASKED))
+        await asyncio.sleep(15)
+        later = ASKED.model_copy(update={"cause": at("rosterbook.commands", 9)})
+        owner.company = (owner.company or Company()).model_copy(update={"asked": {"reconcile": later}})
+        await run
+
+    told = lived(live).of(CommandOutcome)
+    assert [one.cause.offset for one in told[:3]] == [4, 9, 9]
+
+
 def test_who_cannot_be_read_in_time_is_counted() -> None:
     async def live(owner: Owner) -> None:
         owner.change(7, minute=-3)
