@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from stream.core import scope
 from stream.core.contact import NAME_MAX, PERSON_FIELD_MAX, is_address
-from stream.core.transform import DATE_PARTS, PLACES, filled_in
+from stream.core.transform import DATE_PARTS, PLACES, fields_of, filled_in
 from stream.records import Cut, DateForm, Lookup, Mapping, Model, Source
 
 LIMITS = {
@@ -78,6 +78,8 @@ def _of_targets(mapping: Mapping) -> Found:
 def _of_source(place: tuple[str | int, ...], source: Source) -> Found:
     if source.field is not None and not _FIELD.fullmatch(source.field):
         yield place, "must name a BambooHR field by its alias or id, such as customCostCenter"
+    if circular := next((name for name in fields_of(source) if is_custom(name)), None):
+        yield place, f"{circular} is a field of Zoho Books: a source is a field of BambooHR, so nothing goes in circles"
     yield from _of_pattern((*place, "text"), source.text)
     for number, change in enumerate(source.change):
         where = (*place, "change", number)
