@@ -67,7 +67,7 @@ def approved(hold: Hold, contacts: Mapping[ContactKey, ContactState]) -> End | N
     state, offset = contacts[hold.contact.contact_key], hold.contact.wish.offset
     debt = state.debt
     if debt.settled >= offset:
-        return End("is active again: something newer came first" if state.desired.active else "is inactive")
+        return End("is inactive" if state.desired.active is False else "stays active: something newer came first")
     if debt.approved < offset:
         return None
     if debt.held > offset:
@@ -115,7 +115,7 @@ def tried_again(person: Person | None, event: int, contacts: Mapping[ContactKey,
 
 def _leaver(key: ContactKey, state: ContactState) -> Hold | None:
     debt = state.debt
-    if state.desired.active or debt.held <= max(debt.settled, debt.approved):
+    if state.desired.active is not False or debt.held <= max(debt.settled, debt.approved):
         return None
     return _of_contact("leaver", key, state, debt.held, not debt.undecided, state.held_at)
 

@@ -176,7 +176,8 @@ class KeepContacts:
         if known and state.insisted <= state.debt.settled:
             await self._finish(payment, "unchanged", state.contact_id)
             return
-        if state.active and payment.desired.active is False and payment.desired.email and state.unresolved is None:
+        leaves = state.active and payment.desired.active is False
+        if leaves and payment.desired.email and state.unresolved is None:
             await self._leavers.ask(payment.key, state)  # before anything is asked of Zoho Books
         payment.modified_at = None
         actual, action = await self._lookup.find(payment)

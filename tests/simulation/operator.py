@@ -60,7 +60,7 @@ class Operator:
                     continue
                 state = ContactState.model_validate_json(row)
                 debt = state.debt
-                stays = rejected and not state.desired.active and debt.held > max(debt.settled, debt.approved)
+                stays = rejected and state.desired.active is False and debt.held > max(debt.settled, debt.approved)
                 if is_waiting(state) or stays:
                     connection, _, contact = key.decode().partition("/")
                     wish = LogPosition(

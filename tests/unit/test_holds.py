@@ -110,7 +110,7 @@ def test_an_approval_that_comes_too_late_says_so() -> None:
     assert not end.well
     world.hire("1", person(address("1")))
     world.settle()
-    assert holds.approved(hold, world.tables.contacts) == End("is active again: something newer came first")
+    assert holds.approved(hold, world.tables.contacts) == End("stays active: something newer came first")
 
 
 def test_an_approval_of_a_contact_that_zoho_refuses_says_so() -> None:

@@ -402,3 +402,17 @@ def test_in_preview_nobody_is_held_and_the_guard_decides_once_the_connection_is_
     world.work = live
     world.settle()
     assert len(waiting(world)) == 11
+
+
+def test_where_leavers_are_left_as_they_are_there_is_nothing_to_hold_and_a_hold_from_before_ends() -> None:
+    world = company()
+    leave(world, range(1, 12))
+    world.settle()
+    world.mapping = Mapping(leavers="leave")
+    leave(world, range(12, 20))
+    world.hire("1", person(address("1"), status="Terminated", jobTitle="Lead"))
+    world.settle()
+    assert waiting(world) == {str(number) for number in range(2, 12)}
+    assert inactive(world) == 0
+    assert not any(state.debt.owed for state in world.tables.contacts.values())
+    assert next(iter(world.zoho.showing(address("1"))[0].persons.values()))["designation"] == "Lead"
