@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import ValidationError
 
-from agents.recovery import Recovery
+from agents.recovery import Entry, Headers, Recovery
 from stream.core.rows import Row
 from stream.errors import ActionNeeded
 from stream.kafka.scan import LogScan
@@ -19,23 +21,44 @@ AT_ONCE = 500
 """Records that are sifted together."""
 
 
-async def rows_seen(scan: LogScan, connection: ConnectionId, table: str, model: type[R]) -> dict[str, R]:
-    """Key within the connection -> row. What an owner would take from the changelog counts, and nothing else of it.
+@dataclass
+class _Table:
+    """What an owner would take from a changelog, and nothing else of it."""
 
-    Raises LogUnavailable, and ActionNeeded where a newer version of the product wrote the rows.
-    """
-    rows: dict[bytes, bytes | None] = {}
-    recovery = Recovery(rows.get)
-    found = []
-    async for entry in scan.beside(connection, changelog_of(table)):
-        found.append((entry.position.offset, (entry.key or b"", entry.value), entry.headers))
-        if len(found) == AT_ONCE:
-            rows |= recovery.sift(found)[0]
-            found.clear()
-    rows |= recovery.sift(found)[0]
+    rows: dict[bytes, bytes | None] = field(default_factory=dict)
+    _waiting: list[tuple[int, Entry, Headers]] = field(default_factory=list)
+    _recovery: Recovery = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._recovery = Recovery(self.rows.get)
+
+    def heard(self, offset: int, entry: Entry, headers: Headers) -> None:
+        self._waiting.append((offset, entry, headers))
+        if len(self._waiting) == AT_ONCE:
+            self.sift()
+
+    def sift(self) -> None:
+        self.rows |= self._recovery.sift(self._waiting)[0]
+        self._waiting.clear()
+
+
+async def rows_seen(scan: LogScan, connection: ConnectionId, *tables: str) -> list[dict[str, bytes]]:
+    """For each table: key within the connection -> row. Raises LogUnavailable."""
+    found = {changelog_of(table): _Table() for table in tables}
+    async for entry in scan.beside(connection, found):
+        found[entry.position.topic].heard(entry.position.offset, (entry.key or b"", entry.value), entry.headers)
     prefix = f"{connection}/".encode()
-    ours = {key.removeprefix(prefix).decode(): row for key, row in rows.items() if row and key.startswith(prefix)}
+    for table in found.values():
+        table.sift()
+    return [
+        {key.removeprefix(prefix).decode(): row for key, row in table.rows.items() if row and key.startswith(prefix)}
+        for table in found.values()
+    ]
+
+
+def parsed(rows: Mapping[str, bytes], model: type[R]) -> dict[str, R]:
+    """Raises ActionNeeded where a newer version of the product wrote them."""
     try:
-        return {key: model.model_validate_json(row) for key, row in ours.items()}
+        return {key: model.model_validate_json(row) for key, row in rows.items()}
     except ValidationError:
-        raise ActionNeeded(f"Table {table} was written by another version of Rosterbook: update this one.") from None
+        raise ActionNeeded("The tables were written by another version of Rosterbook: update this one.") from None

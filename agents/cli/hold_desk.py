@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from agents.cli.surroundings import who
-from agents.rows_seen import rows_seen
+from agents.rows_seen import parsed, rows_seen
 from stream.clock import SystemClock
 from stream.core import holds
 from stream.core.folds import APPROVE, REJECT
@@ -116,14 +116,11 @@ class Desk:
             await asyncio.sleep(max(LOOK_S, 2 * (now - begun)))
 
     async def _seen(self) -> Seen:
-        connection, scan = self._connection, self._scan
-        contacts = await rows_seen(scan, connection, "contacts", ContactState)
-        people = await rows_seen(scan, connection, "people", Person)
-        addresses = await rows_seen(scan, connection, "roster", Address)
+        contacts, people, addresses = await rows_seen(self._scan, self._connection, "contacts", "people", "roster")
         return Seen(
-            {ContactKey(key): state for key, state in contacts.items()},
-            {EmployeeId(employee): person for employee, person in people.items()},
-            list(addresses.values()),
+            {ContactKey(key): state for key, state in parsed(contacts, ContactState).items()},
+            {EmployeeId(employee): person for employee, person in parsed(people, Person).items()},
+            list(parsed(addresses, Address).values()),
         )
 
     async def _say(self, log: EventLog, command: str, chosen: Sequence[Hold]) -> None:

@@ -56,10 +56,14 @@ class LogScan:
         async for entry in self._read(places, {}):
             yield entry
 
-    async def beside(self, connection: ConnectionId, topic: str) -> AsyncIterator[Entry]:
-        """All that the topic holds in the partition of this connection, in order: that of others in it too."""
-        topic_id, count = (await self._described([topic]))[topic]
-        async for entry in self._read({TopicPartition(topic, partition_of(connection, count)): topic_id}, {}):
+    async def beside(self, connection: ConnectionId, topics: Iterable[str]) -> AsyncIterator[Entry]:
+        """All that these topics hold in the partition of this connection, in order: that of others in it too."""
+        found = await self._described(list(topics))
+        places = {
+            TopicPartition(topic, partition_of(connection, count)): topic_id
+            for topic, (topic_id, count) in found.items()
+        }
+        async for entry in self._read(places, {}):
             yield entry
 
     async def these(self, positions: Iterable[LogPosition]) -> AsyncIterator[Entry]:
