@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
@@ -19,6 +21,30 @@ if TYPE_CHECKING:
     from stream.records import Connection
 
 Flag = Annotated[bool, Parameter(negative=())]
+_HOLD = re.compile(r"(leaver|taken)-.+@[0-9]+|address(-[0-9]+){2,}")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Manner:
+    """How it is done.
+
+    Parameters
+    ----------
+    seen
+        Only if the list's digest is still this one.
+    yes
+        Do not ask.
+    no_wait
+        Return at once.
+    json
+        Print JSON.
+    """
+
+    seen: str | None = None
+    yes: Flag = False
+    no_wait: Flag = False
+    json: Flag = False
 
 
 def register(app: cyclopts.App) -> None:
@@ -52,14 +78,7 @@ async def list_(connection: str | None = None, /, *, json: bool = False) -> None
         say("Nothing waits for a decision.")
 
 
-async def approve(
-    *names: str,
-    holder: str | None = None,
-    seen: str | None = None,
-    yes: Flag = False,
-    no_wait: Flag = False,
-    json: bool = False,
-) -> int:
+async def approve(*names: str, holder: str | None = None, manner: Manner | None = None) -> int:
     """Let held leavers' contacts become inactive, give an address to one person, or try a contact once more.
 
     Returns when that is done. A later hold, or a newer wish of the same person, is not approved by it.
@@ -71,28 +90,19 @@ async def approve(
         without a hold all leavers that wait.
     holder
         To whom the address is given: an employee id of the hold.
-    seen
-        Only if the list's digest is still this one.
-    yes
-        Do not ask.
-    no_wait
-        Return at once.
-    json
-        Print JSON.
     """
+    manner = manner or Manner()
     found, wanted = await _named(names)
     desk = _desk(found)
-    chosen = await _chosen(desk, wanted, seen)
+    chosen = await _chosen(desk, wanted, manner.seen)
     _check_holder(chosen, holder)
-    if not _agreed(chosen, "be approved", yes=yes or bool(wanted) or json):
+    if not _agreed(chosen, "be approved", yes=manner.yes or bool(wanted)):
         return 1
     decide = desk.give(chosen[0], holder) if holder is not None else desk.approve(chosen)
-    return await _finish(desk, await decide, found, no_wait=no_wait, json=json)
+    return await _finish(desk, await decide, found, manner)
 
 
-async def reject(
-    *names: str, seen: str | None = None, yes: Flag = False, no_wait: Flag = False, json: bool = False
-) -> int:
+async def reject(*names: str, manner: Manner | None = None) -> int:
     """Keep held leavers' contacts as they are: active, until something newer is wanted of them.
 
     Something newer is a change that BambooHR tells of that person, or somebody who has the contact put right; then the
@@ -101,25 +111,17 @@ async def reject(
     Parameters
     ----------
     names
-        The connection's id, which may be left out where there is only one, and the holds as the list names them;
-        without a hold all leavers that wait.
-    seen
-        Only if the list's digest is still this one.
-    yes
-        Do not ask.
-    no_wait
-        Return at once.
-    json
-        Print JSON.
+        As for `approve`.
     """
+    manner = manner or Manner()
     found, wanted = await _named(names)
     desk = _desk(found)
-    chosen = await _chosen(desk, wanted, seen)
+    chosen = await _chosen(desk, wanted, manner.seen)
     if others := [hold.id for hold in chosen if hold.kind != "leaver"]:
         raise UsageError(f"Only leavers can be rejected, and {others[0]} is none: approve it, or leave it as it is.")
-    if not _agreed(chosen, "stay active", yes=yes or bool(wanted) or json):
+    if not _agreed(chosen, "stay active", yes=manner.yes or bool(wanted)):
         return 1
-    return await _finish(desk, await desk.reject(chosen), found, no_wait=no_wait, json=json)
+    return await _finish(desk, await desk.reject(chosen), found, manner)
 
 
 def _desk(found: Connection) -> Desk:
@@ -130,23 +132,12 @@ def _desk(found: Connection) -> Desk:
 
 
 async def _named(names: Sequence[str]) -> tuple[Connection, Sequence[str]]:
-    """The connection that comes first, or the only one; and the other names."""
-    from agents.cli.connection import known_connections
+    """The connection that comes first, or the only one; and the holds."""
+    from agents.cli.connection import known_connection, only_connection
 
-    known = await known_connections()
-    if names and names[0] in known:
-        return known[names[0]], names[1:]
-    if len(known) == 1 and (not names or _is_hold(names[0])):
-        return next(iter(known.values())), names
-    if not names and known:
-        raise UsageError("There are several connections: name the one that is meant.")
-    if not known:
-        raise UsageError("There are no connections yet: add one with `rosterbook connection add FILE`.")
-    raise UsageError(f"There is no connection {names[0]!r}: `rosterbook connection list` names those there are.")
-
-
-def _is_hold(name: str) -> bool:
-    return name.partition("-")[0] in ("leaver", "address", "taken")
+    if names and not _HOLD.fullmatch(names[0]):
+        return await known_connection(names[0]), names[1:]
+    return await known_connection(await only_connection()), names
 
 
 async def _chosen(desk: Desk, wanted: Sequence[str], seen: str | None) -> list[Hold]:
@@ -190,18 +181,18 @@ def _agreed(chosen: Sequence[Hold], what: str, *, yes: bool) -> bool:
     return False
 
 
-async def _finish(desk: Desk, decided: Sequence[Decided], found: Connection, *, no_wait: bool, json: bool) -> int:
+async def _finish(desk: Desk, decided: Sequence[Decided], found: Connection, manner: Manner) -> int:
     """Wait for the end and tell it."""
-    waits = not no_wait and found.mode == "live"
+    waits = not manner.no_wait and found.mode == "live"
     results = await desk.wait(decided, _tell) if waits else {}
-    if json:
+    if manner.json:
         ends = {one.hold.id: results.get(one.hold.id) for one in decided}
         told = [{"hold": hold, "became": end and end.says, "well": end and end.well} for hold, end in ends.items()]
         print_json({"connection": found.connection, "decided": told})
     elif waits:
         print_table(("hold", "what became of it"), [(hold, end.says) for hold, end in results.items()])
     else:
-        later = "" if no_wait else f" It takes effect once the connection is live; it is {found.mode} now."
+        later = "" if manner.no_wait else f" It takes effect once the connection is live; it is {found.mode} now."
         say(f"Decided about {len(decided)}.{later}")
     return int(not all(end.well for end in results.values()))
 

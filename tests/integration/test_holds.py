@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agents.cli import holds
+from agents.cli.holds import Manner
 from stream.errors import UsageError
 from stream.records import ConnectionId, LeaverGuard
 from stream.vault.vault import Vault
@@ -100,13 +101,13 @@ async def test_leavers_wait_are_listed_and_decided_and_an_address_is_given(
             assert answer["held_leavers"] == len(leavers)
 
             with pytest.raises(UsageError, match="not what it was at digest"):
-                await holds.approve(seen="0")
+                await holds.approve(manner=Manner(seen="0"))
             first = leavers[0]["hold"]
-            code, out = await someone.says(holds.approve("acme", first, json=True))
+            code, out = await someone.says(holds.approve("acme", first, manner=Manner(json=True)))
             assert code == 0
             assert json.loads(out)["decided"] == [{"hold": first, "became": "is inactive", "well": True}]
             before = inactive()
-            code, out = await someone.says(holds.reject(seen=(await someone.listed())["digest"]))
+            code, out = await someone.says(holds.reject(manner=Manner(seen=(await someone.listed())["digest"])))
             assert code == 0
             assert "stays active" in out
             assert inactive() == before
