@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from pydantic import AwareDatetime, JsonValue
 
 from stream.codec import canonical, decode, fingerprint
-from stream.records import AnyRecord, BambooHrSettings, OAuthClient, Record, Sealed
+from stream.records import (
+    AnyRecord,
+    BambooHrSettings,
+    Mapping,
+    OAuthClient,
+    QuietHours,
+    Reconciling,
+    Record,
+    Sealed,
+    Source,
+)
 from stream.topics import TOPIC_OF
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -25,6 +35,32 @@ st.register_type_strategy(
     BambooHrSettings,
     st.builds(BambooHrSettings, subdomain=TEXT, api_key=SEALED, oauth=st.none())
     | st.builds(BambooHrSettings, subdomain=TEXT, api_key=st.none(), oauth=CLIENTS),
+)
+SOURCES = st.one_of(*(st.builds(Source, **{name: TEXT}) for name in ("field", "value", "text")))
+DAYS = st.integers(0, 366)
+st.register_type_strategy(
+    Mapping,  # whose types alone say too little of what it takes
+    st.builds(
+        Mapping,
+        contact_type=st.sampled_from(["vendor", "customer"]),
+        name=st.none() | TEXT,
+        fields=st.dictionaries(TEXT, SOURCES, max_size=3),
+        leavers=st.sampled_from(["inactive", "leave"]),
+        days_before_start=DAYS,
+        days_after_leaving=DAYS,
+        scope=st.lists(TEXT, max_size=2).map(tuple),
+    ),
+)
+MINUTES = st.integers(0, 24 * 60 - 1)
+st.register_type_strategy(
+    Reconciling,
+    st.builds(
+        Reconciling,
+        every=st.none() | st.integers(60, 86_400),
+        cron=st.none() | TEXT,
+        quiet=st.lists(st.builds(QuietHours, begin=MINUTES, end=MINUTES), max_size=2).map(tuple),
+        time_zone=TEXT,
+    ),
 )
 TIMES = st.datetimes(timezones=st.just(UTC))
 JSON = st.recursive(
