@@ -8,29 +8,30 @@ connection goes on from there, with the contacts read anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
 from contextlib import aclosing
 
 from pydantic import JsonValue
 
 from agents.operations import Done
+from agents.rereading import reread
 from stream.bamboohr.client import PageMoved
 from stream.bamboohr.everybody import ReadEverybody, Sweep
 from stream.clock import Clock
+from stream.core.folds import SWEEP
 from stream.core.forecast import CALLS, forecast
 from stream.core.rows import Asked, Company, ContactState, Person
 from stream.errors import RecordRefused
 from stream.lane import Lane
 from stream.patience import Patience
-from stream.records import CommandOutcome, Connection, ContactKey
+from stream.records import CommandOutcome, Connection, ContactKey, EmployeeId, HrEvent
 from stream.telemetry import log
 from stream.zoho.index import ContactIndex
 from stream.zoho.models import moment
 
 logger = log("backfill")
 
-NAME = "backfill"
-"""Of the command."""
+NAME = SWEEP
 READINGS = 5
 """So often the list is begun anew when it changes under us."""
 LOOK_S = 0.5
@@ -54,12 +55,16 @@ class Backfill:
         state_of: Callable[[ContactKey], ContactState | None],
         keys: Callable[[], Iterator[ContactKey]],
         company: Callable[[], Company | None],
+        everyone: Callable[[], AsyncIterable[tuple[EmployeeId, Person]]],
+        events_folded: Callable[[], Awaitable[None]],
         wishes_folded: Callable[[], Awaitable[None]],
-        append: Callable[[CommandOutcome], Awaitable[object]],
+        append: Callable[[CommandOutcome | HrEvent], Awaitable[object]],
         clock: Clock,
     ) -> None:
-        """keys: of all the connection's contacts. wishes_folded: waits until the contacts' rows have every wish that
-        follows from what is folded by now.
+        """keys: of all the connection's contacts; everyone: its people.
+
+        events_folded: waits until the people's rows have every event that was appended by now. wishes_folded: waits
+        until the contacts' rows have every wish that follows from what is folded by now.
         """
         self._record = record
         self._people = people
@@ -69,6 +74,8 @@ class Backfill:
         self._state_of = state_of
         self._keys = keys
         self._company = company
+        self._everyone = everyone
+        self._events_folded = events_folded
         self._wishes_folded = wishes_folded
         self._append = append
         self._clock = clock
@@ -90,7 +97,8 @@ class Backfill:
                     await self._index.fill(self._patience)
             with self._people.in_bulk():
                 await self._read()
-            await _paid(self._people)  # whom the list does not tell enough of
+            await self._read_absent()
+            await _paid(self._people)  # whom the list does not tell of, or not enough
             await self._wishes_folded()
             await _paid(self._contacts)
             return await self._done()
@@ -116,12 +124,32 @@ class Backfill:
             "for that; run this again later."
         )
 
+    async def _read_absent(self) -> None:
+        """Have those read alone whom the list does not show, though their contact is active: an absence says nothing,
+        and where nobody is shown at all nobody is asked about.
+        """
+        began = self._sweep.began
+        if not self._sweep.people or began is None:
+            return
+        absent = [
+            employee
+            async for employee, person in self._everyone()
+            if person.shown is not None
+            and person.shown.active is True
+            and not person.debt.owed
+            and person.debt.settled < began
+        ]
+        if absent:
+            logger.info("backfill.absent_are_read", connection=self._record.connection, people=len(absent))
+            await reread(self._record.connection, absent, "sweep", self._append, self._clock.now())
+            await self._events_folded()
+
     def _has_moved(self, person: Person) -> bool:
         """Whether the person's contact was changed or deleted in Zoho since we last knew it to be right.
 
         Zoho tells whole seconds: what is changed by hand within the second of our own change looks like it.
         """
-        if not self._index.filled or person.contact_key is None:
+        if self._record.reconcile.drift == "leave" or not self._index.filled or person.contact_key is None:
             return False
         state = self._state_of(person.contact_key)
         if state is None or state.contact_id is None or state.debt.settled < state.debt.wanted:

@@ -19,6 +19,7 @@ from agents.backfill import Backfill
 from agents.completeness import Completeness
 from agents.credentials import Credentials
 from agents.dates import Dates
+from agents.nightly import Nightly
 from agents.operations import Operations
 from agents.orders import JOINED, handlers
 from agents.own_secrets import OwnSecrets
@@ -89,11 +90,12 @@ class Made:
     operations: Operations
     upkeep: Upkeep | None
     reconciler: Reconciler
+    nightly: Nightly
     dates: Dates | None
 
     async def close(self) -> None:
         others = [part.close() for part in (self.upkeep, self.dates) if part is not None]
-        parts = (self.operations, self.people, self.contacts, self.reconciler)
+        parts = (self.operations, self.people, self.contacts, self.reconciler, self.nightly)
         await asyncio.gather(*(part.close() for part in parts), *others)
         self.leavers.close()
 
@@ -166,7 +168,14 @@ class LaneMaker:
             crashed=self.crashed,
             clock=self.clock,
         )
-        return Made(people, contacts, leavers, operations, upkeep, reconciler, self._dates(record, number))
+        nightly = Nightly(
+            record,
+            company=lambda: self._company(record.connection, number),
+            append=self.log.append,
+            crashed=self.crashed,
+            clock=self.clock,
+        )
+        return Made(people, contacts, leavers, operations, upkeep, reconciler, nightly, self._dates(record, number))
 
     def _company(self, connection: ConnectionId, number: int) -> Company | None:
         return self.companies.get(number, f"{connection}/company")
@@ -231,6 +240,8 @@ class LaneMaker:
             state_of=lambda key: self.contacts.get(number, f"{prefix}{key}"),
             keys=lambda: (ContactKey(key.removeprefix(prefix)) for key in self.contacts.keys(number, prefix)),
             company=lambda: self._company(record.connection, number),
+            everyone=lambda: self.people_of(record.connection, number),
+            events_folded=lambda: folded(HR_EVENTS.name, self.log.newest(HR_EVENTS.name, number)),
             wishes_folded=lambda: folded(CONTACT_UPSERTS.name, self.log.newest(CONTACT_UPSERTS.name, number)),
             append=self.log.append,
             clock=self.clock,

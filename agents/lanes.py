@@ -203,6 +203,7 @@ class Lanes:
         if made.upkeep is not None:
             made.upkeep.open()
         made.reconciler.open()
+        made.nightly.open()
         if made.dates is not None:
             made.dates.open()
 

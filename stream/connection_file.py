@@ -77,6 +77,10 @@ def _cron(value: str) -> str:
     return value
 
 
+def _sweep(value: str) -> str:
+    return value if value == "off" else _cron(value)
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -171,6 +175,8 @@ class ReconcileSection(Section):
     cron: Annotated[str, AfterValidator(_cron)] | None = None
     quiet: list[Annotated[str, AfterValidator(_quiet)]] = []
     time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    sweep: Annotated[str, AfterValidator(_sweep)] = Reconciling().sweep or ""
+    drift: Literal["put back", "leave"] = "put back"
 
     @model_validator(mode="after")
     def _runs(self) -> Self:
@@ -189,6 +195,8 @@ class ReconcileSection(Section):
             cron=self.cron,
             quiet=tuple(QuietHours(begin=h * 60 + m, end=to_h * 60 + to_m) for h, m, to_h, to_m in quiet),
             time_zone=self.time_zone,
+            sweep=None if self.sweep == "off" else self.sweep,
+            drift=self.drift,
         )
 
 

@@ -548,13 +548,17 @@ class QuietHours(Model):
 class Reconciling(Model):
     """When BambooHR is asked who has changed: every so many seconds, or by a cron expression; neither: never by itself.
 
-    time_zone: of the expression and the quiet hours, by its IANA name.
+    sweep: cron expression of the run in which everybody is read; None: never by itself. drift: what becomes of a mapped
+        field that somebody changed in Zoho Books.
+    time_zone: of the expressions and the quiet hours, by its IANA name.
     """
 
     every: Annotated[int, Field(ge=60)] | None = 15 * 60
     cron: str | None = None
     quiet: tuple[QuietHours, ...] = ()
     time_zone: str = "UTC"
+    sweep: str | None = "30 2 * * *"
+    drift: Literal["put back", "leave"] = "put back"
 
 
 class LeaverGuard(Model):

@@ -26,6 +26,8 @@ PATIENT = ("sweep", "poll")
 """Kinds of events that nobody waits for."""
 MOST_AHEAD = timedelta(minutes=5)
 """A time of BambooHR's that lies further ahead of when we heard of it is wrong, and must not hide later changes."""
+SWEEP = "backfill"
+"""The command by which everybody is read."""
 APPROVE, REJECT = "approve holds", "reject holds"
 """What the commands are called that decide about contacts; each names the very ones."""
 
@@ -202,12 +204,16 @@ def answer(company: Company, outcome: CommandOutcome, position: LogPosition) -> 
     """The command has come to its end, or only further. In a rebuild this may be folded before the command itself."""
     asked = dict(company.asked)
     before = asked.get(outcome.command) or Asked(cause=outcome.cause)
+    swept_at = company.swept_at
+    if outcome.state == "done" and outcome.command == SWEEP:
+        swept_at = outcome.at if swept_at is None else max(swept_at, outcome.at)
     if outcome.state != "progress":
         ended = {"debt": before.debt.settle(outcome.cause.offset), "progress": {}}
         asked[outcome.command] = before.model_copy(update=ended)
     elif outcome.cause.offset > before.debt.settled:
         asked[outcome.command] = before.model_copy(update={"progress": outcome.result})
-    return company.model_copy(update={"asked": asked, "folded": company.folded_with(position)})
+    update = {"asked": asked, "swept_at": swept_at, "folded": company.folded_with(position)}
+    return company.model_copy(update=update)
 
 
 def poll(company: Company, outcome: PollOutcome, position: LogPosition) -> Company:

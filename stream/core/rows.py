@@ -209,10 +209,11 @@ class Window(Model):
 class Company(Row):
     """Table `companies`: connection. suspended: API -> why its lane waits. asked: command -> what is owed of it.
 
-    window: the leaver guard's last one.
+    window: the leaver guard's last one. swept_at: when a reading of everybody came to its end last.
     """
 
     suspended: dict[str, Suspension] = {}
     asked: dict[str, Asked] = {}
     polled: Polled | None = None
     window: Window | None = None
+    swept_at: AwareDatetime | None = None

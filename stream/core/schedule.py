@@ -33,6 +33,11 @@ def next_run(plan: Reconciling, last: datetime, now: datetime) -> datetime | Non
     return _after_quiet(plan, max(wanted, now))
 
 
+def next_sweep(plan: Reconciling, last: datetime, now: datetime) -> datetime | None:
+    """The same of the run in which everybody is read; quiet hours are nothing to it, since it is set to its own."""
+    return None if plan.sweep is None else next_run(Reconciling(cron=plan.sweep, time_zone=plan.time_zone), last, now)
+
+
 def covers_the_day(quiet: Sequence[QuietHours]) -> bool:
     """Whether no minute of the day is left in which something may run."""
     return all(any(_holds(hours, minute) for hours in quiet) for minute in range(DAY_MINUTES))

@@ -14,11 +14,23 @@ from agents.operations import Done
 from stream.bamboohr.client import PageMoved
 from stream.bamboohr.everybody import Sweep
 from stream.core import folds
+from stream.core.debt import Debt
 from stream.core.forecast import Limits
 from stream.core.rows import Company, Person
 from stream.errors import RecordRefused
 from stream.patience import Patience
-from stream.records import BambooHrSettings, Command, CommandOutcome, Connection, EmployeeId, Mode, Sealed, ZohoSettings
+from stream.records import (
+    BambooHrSettings,
+    Command,
+    CommandOutcome,
+    Connection,
+    EmployeeId,
+    HrEvent,
+    Mode,
+    Reconciling,
+    Sealed,
+    ZohoSettings,
+)
 from tests.fake_clock import START
 from tests.small_world import ACME, OUTCOMES, SmallWorld, at, person
 from tests.unit.test_contact_index import run as drive
@@ -69,15 +81,18 @@ class FakeLane:
 class Owner:
     """The handler and all that it touches. readings: what each reading of the list comes to."""
 
-    def __init__(self, *readings: list[Sweep | Exception], mode: Mode = "live") -> None:
+    def __init__(
+        self, *readings: list[Sweep | Exception], mode: Mode = "live", reconcile: Reconciling | None = None
+    ) -> None:
         self.world = SmallWorld()
         self.readings = list(readings)
         self.begun: list[Sweep] = []
         self.people, self.contacts = FakeLane(), FakeLane()
         self.company = folds.ask(Company(), command(), at(COMMANDS, 3))
         self.told: list[CommandOutcome] = []
+        self.events: list[HrEvent] = []
         self.load = Backfill(
-            connection(mode),
+            connection(mode).model_copy(update={"reconcile": reconcile or Reconciling()}),
             people=cast(Any, self.people),
             contacts=cast(Any, self.contacts),
             everybody=cast(Any, self),
@@ -85,6 +100,8 @@ class Owner:
             state_of=self.world.tables.contacts.get,
             keys=lambda: iter(list(self.world.tables.contacts)),
             company=lambda: self.company,
+            everyone=self.everyone,
+            events_folded=self.wishes_folded,
             wishes_folded=self.wishes_folded,
             append=self.append,
             clock=self.world.clock,
@@ -101,7 +118,14 @@ class Owner:
 
     async def wishes_folded(self) -> None: ...
 
-    async def append(self, outcome: CommandOutcome) -> None:
+    async def everyone(self) -> AsyncGenerator[tuple[EmployeeId, Person], None]:
+        for row in list(self.world.tables.people.items()):
+            yield row
+
+    async def append(self, outcome: CommandOutcome | HrEvent) -> None:
+        if isinstance(outcome, HrEvent):
+            self.events.append(outcome)
+            return
         self.told.append(outcome)
         self.company = folds.answer(self.company, outcome, at(OUTCOMES, len(self.told)))
 
@@ -154,6 +178,33 @@ def test_who_must_be_read_alone_is_waited_for_and_then_what_their_contacts_owe()
     loop = VirtualTime()
     run(both(), loop)
     assert 60.0 <= loop.monotonic() < 62.0
+
+
+def test_whoever_the_list_does_not_show_is_read_alone_unless_their_contact_is_inactive_or_nobody_is_shown() -> None:
+    whole = Sweep(began=2, people=1, total=1, ended=True)
+    owner = Owner([whole], [Sweep(began=2, ended=True)])
+    for employee in ("1", "2", "3", "4"):
+        owner.world.hire(employee, person(f"{employee}@acme.test"))
+    owner.world.hire("3", person("3@acme.test", status="Terminated"))
+    owner.world.settle()
+    rows = owner.world.tables.people
+    rows |= {
+        EmployeeId(who): rows[EmployeeId(who)].model_copy(update={"debt": Debt(wanted=1, settled=1)}) for who in "34"
+    }
+    rows[EmployeeId("1")] = rows[EmployeeId("1")].model_copy(update={"debt": Debt(wanted=5, settled=5)})
+    rows[EmployeeId("2")] = rows[EmployeeId("2")].model_copy(update={"debt": Debt(wanted=6, settled=1)})
+    owner.carried_out()
+    assert [(event.kind, event.employees, event.insists) for event in owner.events] == [("sweep", ("4",), False)]
+    owner.carried_out()
+    assert len(owner.events) == 1
+
+
+def test_when_it_has_ended_is_known_and_when_it_was_asked_for_only_is_not() -> None:
+    owner = Owner([Sweep(began=1, people=1, total=1, ended=True)])
+    owner.carried_out()
+    assert owner.company.swept_at is None
+    done = owner.told[-1].model_copy(update={"state": "done"})
+    assert folds.answer(owner.company, done, at(OUTCOMES, 99)).swept_at == done.at
 
 
 def test_it_tells_how_far_it_is_at_once_with_each_page_and_at_least_thrice_a_minute() -> None:

@@ -315,6 +315,15 @@ def test_a_schedule_that_cannot_be_kept_is_refused_in_a_sentence(folder: Path, t
     assert fault in refusal(folder, f"{FILE}[reconcile]\n{table}\n")
 
 
+def test_when_everybody_is_read_and_what_becomes_of_drift_is_said(folder: Path) -> None:
+    usual = load(folder).reconcile.plan
+    assert (usual.sweep, usual.drift) == ("30 2 * * *", "put back")
+    told = load(folder, FILE + '[reconcile]\nsweep = "0 4 * * 0"\ndrift = "leave"').reconcile.plan
+    assert (told.sweep, told.drift) == ("0 4 * * 0", "leave")
+    assert load(folder, FILE + '[reconcile]\nsweep = "off"').reconcile.plan.sweep is None
+    assert "reconcile.sweep" in refusal(folder, FILE + '[reconcile]\nsweep = "sometimes"')
+
+
 def test_how_many_may_leave_is_said_in_a_table_of_its_own(folder: Path) -> None:
     assert load(folder).guard == LeaverGuard(people=10, percent=20, hours=24)
     few = load(folder, FILE + "[guard]\npeople = 1\nhours = 48")

@@ -55,7 +55,7 @@ class Office:
             clock = FakeClock()
             dates = Dates(ACME, people=self.people_of, append=self.append, crashed=self.crashed, clock=clock)
         leavers = cast(Any, SimpleNamespace(close=lambda: None))
-        return Made(part, part, leavers, part, None, part, dates)
+        return Made(part, part, leavers, part, None, part, part, dates)
 
     async def people_of(self, *_: Any) -> AsyncIterator[tuple[EmployeeId, Person]]:
         for row in self.people.items():
