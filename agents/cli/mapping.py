@@ -135,7 +135,7 @@ async def _readings(connection: ConnectionId) -> dict[EmployeeId, EmployeeSnapsh
     from stream.topics import EMPLOYEES
 
     newest: dict[EmployeeId, EmployeeSnapshot] = {}
-    async for entry in LogScan(bootstrap_servers(command_settings())).beside(connection, EMPLOYEES.name):
+    async for entry in LogScan(bootstrap_servers(command_settings())).beside(connection, [EMPLOYEES.name]):
         if entry.key != connection.encode():
             continue
         try:

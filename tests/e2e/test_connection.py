@@ -181,6 +181,7 @@ async def test_a_new_mapping_is_checked_compared_and_reaches_everybody_without_a
     assert (ended.code, orjson.loads(ended.out)["passed"], orjson.loads(ended.out)["faults"]) == (0, True, [])
 
     ended = await world.rosterbook("mapping", "diff", mapped, "--json")
+    assert ended.code == 0, ended
     told = orjson.loads(ended.out)
     assert (ended.code, told["connection"]) == (0, CONNECTION)
     assert {"employee": ada, "changes": {"company_name": [None, "Acme"]}} in told["differences"]
