@@ -98,7 +98,11 @@ async def test_everybody_is_loaded_once_whatever_dies_and_a_second_load_writes_n
         for worker in workers:
             await worker.end()
     ends = [one for one in await records(bootstrap, OUTCOMES) if isinstance(one, CommandOutcome)]
-    assert [(one.state, one.cause.offset) for one in ends if one.state != "progress"] == [("done", 1), ("done", 2), ("done", 3)]
+    assert [(one.state, one.cause.offset) for one in ends if one.state != "progress"] == [
+        ("done", 1),
+        ("done", 2),
+        ("done", 3),
+    ]
 
 
 def check_done(ended: Ended, people: int = PEOPLE) -> None:
