@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import cyclopts
@@ -19,6 +20,7 @@ SENTENCES = {
 }
 """How it ended -> what is said."""
 BAD = ("held", "failed")
+NUMBER = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 
 
 def register(app: cyclopts.App) -> None:
@@ -52,7 +54,6 @@ async def sync(
     """
     from agents.cli.connection import known_connection, only_connection
     from agents.cli.surroundings import bootstrap_servers, command_settings
-    from stream.bamboohr.payloads import EMPLOYEE_ID
     from stream.clock import SystemClock
     from stream.kafka.event_log import EventLog
     from stream.kafka.scan import LogScan
@@ -61,7 +62,7 @@ async def sync(
 
     if employee is None:
         connection, employee = await only_connection(), connection
-    if EMPLOYEE_ID.fullmatch(employee) is None:
+    if NUMBER.fullmatch(employee) is None:
         raise UsageError(f"{employee!r} is no employee id: take the number in the address of the person's page.")
     found = await known_connection(connection)
     if wait and found.mode == "paused":

@@ -329,6 +329,6 @@ async def test_one_person_is_read_again_and_what_came_of_it_is_told(world: World
     assert "BambooHR has no such employee" in ended.out
     assert ended.out.endswith("Employee 987654 needs no contact.\n")
 
-    ended = await world.rosterbook("sync", "../1")
+    ended = await world.rosterbook("sync", CONNECTION)
     assert ended.code == 2
     assert "is no employee id" in one_sentence(ended.err)
