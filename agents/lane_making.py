@@ -76,8 +76,8 @@ Api = Literal["bamboohr", "zoho"]
 
 BAMBOOHR = Quota(per_minute=6000, in_flight=4, burst=20)
 """BambooHR publishes no numbers: what it answers (429, Retry-After) is what holds. Four at once keep us polite."""
-TOKENS_APART_S = 0.22
-"""Between two token requests of a worker: less than five a second, however many connections need one at once."""
+TOKENS_APART_S = 0.28
+"""Between two token requests of a worker: no five a second, also where the loop stands still for a moment."""
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,6 @@ async def _measure(vendors: Vendors, worker: WorkerProcess, names: list[Connecti
         Figure(f"start of a worker with {size} until ready", ready, "s", None, Target("<=", 20)),
         Figure("and until it serves all", served, "s", None, Target("<=", 20), "asked one after the other"),
         Figure("most token requests in any second", most, "", None, Target("<=", 5), f"{len(asked)} in all"),
-        Figure("until a person of each is synced, none having a token", synced, "s", len(names) * 0.22),
+        Figure("until a person of each is synced, none having a token", synced, "s", len(names) * 0.28),
         Figure(f"worker with {size}, RSS", weight, "MB", None, Target("<=", 600)),
     ]
