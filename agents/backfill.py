@@ -14,7 +14,6 @@ from contextlib import aclosing
 from pydantic import JsonValue
 
 from agents.operations import Done
-from agents.rereading import reread
 from stream.bamboohr.client import PageMoved
 from stream.bamboohr.everybody import ReadEverybody, Sweep
 from stream.clock import Clock
@@ -25,6 +24,7 @@ from stream.errors import RecordRefused
 from stream.lane import Lane
 from stream.patience import Patience
 from stream.records import CommandOutcome, Connection, ContactKey, EmployeeId, HrEvent
+from stream.rereading import reread
 from stream.telemetry import log
 from stream.zoho.index import ContactIndex
 from stream.zoho.models import moment

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Awaitable, Callable
 from datetime import date
 
-from agents.rereading import reread
 from agents.rounds import Rounds
 from stream.clock import Clock
 from stream.core.rows import Person
 from stream.records import ConnectionId, EmployeeId, HrEvent
+from stream.rereading import reread
 from stream.telemetry import log
 
 logger = log("dates")

@@ -10,7 +10,6 @@ from typing import Any
 from agents.health import Serving
 from agents.lane_making import SCAN_PAUSE, LaneMaker, Made
 from agents.partition import Partition
-from agents.rereading import reread
 from agents.upkeep import Upkeep
 from stream.codec import fingerprint
 from stream.core.folds import is_outdated
@@ -27,6 +26,7 @@ from stream.records import (
     RemovedConnection,
     WebhookRegistration,
 )
+from stream.rereading import reread
 from stream.telemetry import log
 from stream.vault.places import is_same_but_sealed_anew
 

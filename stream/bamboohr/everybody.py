@@ -21,18 +21,9 @@ from stream.codec import fingerprint
 from stream.core.mapping import FIELDS, fields_to_read
 from stream.core.rows import Person
 from stream.patience import Patience
-from stream.records import (
-    AnyRecord,
-    ConnectionId,
-    EmployeeId,
-    EmployeeSnapshot,
-    HrEvent,
-    LogPosition,
-    Model,
-)
-from stream.records import (
-    Mapping as FieldMapping,
-)
+from stream.records import AnyRecord, ConnectionId, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Model
+from stream.records import Mapping as FieldMapping
+from stream.rereading import reread
 from stream.topics import EMPLOYEES, HR_EVENTS
 
 LISTED_AS = {
@@ -44,8 +35,6 @@ LISTED_AS = {
 }
 """Field -> its name in the list, where that is another one (BambooHR API, list employees)."""
 ID = "id"
-AN_EVENT = 100
-"""People of an event: more would keep the records of other connections waiting while it is folded."""
 BATCH = 25
 """Snapshots that are appended together, while at most the batch before is not folded: so never 50 are, and a
 neighbour's change waits for no more."""
@@ -120,10 +109,9 @@ class ReadEverybody:
         """
         seen: set[EmployeeId] = set()
         while not sweep.ended:
-            cause = await self._log.append(
+            cause = await self._append_and_fold(
                 HrEvent(connection=self._connection, employees=(), kind="sweep", received_at=self._clock.now())
             )
-            await self._folded(HR_EVENTS.name, cause.offset)
             began = cause.offset if sweep.began is None else sweep.began
             page = await patience(partial(self._client.page, tuple(self._listed.values()), sweep.after))
             read_at = self._clock.now()
@@ -186,16 +174,11 @@ class ReadEverybody:
         if newest is not None:
             await self._folded(EMPLOYEES.name, newest.offset)
         for insisting, employees in alone.items():
-            for first in range(0, len(employees), AN_EVENT):
-                await self._have_read(employees[first : first + AN_EVENT], insists=insisting)
+            await reread(
+                self._connection, employees, "sweep", self._append_and_fold, self._clock.now(), insists=insisting
+            )
 
-    async def _have_read(self, employees: Sequence[EmployeeId], *, insists: bool) -> None:
-        asked = HrEvent(
-            connection=self._connection,
-            employees=tuple(employees),
-            kind="sweep",
-            insists=insists,
-            received_at=self._clock.now(),
-        )
-        position = await self._log.append(asked)
+    async def _append_and_fold(self, event: HrEvent) -> LogPosition:
+        position = await self._log.append(event)
         await self._folded(HR_EVENTS.name, position.offset)
+        return position

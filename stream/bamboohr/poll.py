@@ -25,9 +25,8 @@ from stream.records import (
     MissedChange,
     PollOutcome,
 )
+from stream.rereading import AT_ONCE
 
-AN_EVENT = 100
-"""Employees of an event: more would keep the records of other connections waiting while it is folded."""
 A_RECORD = 1000
 """Missed changes in a record of the run, so that it stays far below what a topic takes."""
 
@@ -100,7 +99,7 @@ class Poll:
         through = reached(cursor, feed)
         shown = {change.employee: self._shown(change.employee) for change in found}
         repairs: dict[EmployeeId, Repair] = {}
-        for batch in in_batches(found, AN_EVENT):
+        for batch in in_batches(found, AT_ONCE):
             event = self._event(batch, through)
             position = await self._append(event)
             repairs |= {employee: Repair(position.offset, shown[employee]) for employee in event.employees}

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from stream.core.rows import Person
 from stream.records import EmployeeId, MissedChange, MissedWhy
+
+T = TypeVar("T")
 
 OVERLAP = timedelta(minutes=15)
 """So much of what was asked for before is asked for again: the feed may show a change late, and clocks differ."""
@@ -73,5 +76,5 @@ def reached(cursor: datetime, feed: Feed) -> datetime:
     return max(cursor, min(latest, feed.told_at))
 
 
-def in_batches(found: Sequence[MissedChange], size: int) -> list[Sequence[MissedChange]]:
+def in_batches(found: Sequence[T], size: int) -> list[Sequence[T]]:
     return [found[begin : begin + size] for begin in range(0, len(found), size)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from agents.mappings import Mappings
-from agents.rereading import AT_ONCE, reread
 from stream.codec import canonical, decode, fingerprint
 from stream.core.debt import Debt
 from stream.core.folds import is_outdated
 from stream.core.rows import Person
 from stream.records import AnyRecord, EmployeeId, HrEvent, Mapping, MappingVersion
+from stream.rereading import AT_ONCE, reread
 from stream.topics import CONNECTIONS
 from tests.fake_clock import START
 from tests.small_world import ACME

@@ -33,6 +33,7 @@ from stream.records import (
     Sealed,
     ZohoSettings,
 )
+from stream.rereading import AT_ONCE
 from tests.fake_clock import START
 from tests.small_world import ACME, EMPLOYEES, HR_EVENTS, OUTCOMES, at
 from tests.unit.test_folds import upsert
@@ -200,7 +201,7 @@ def test_whoever_was_missed_is_read_again_once_and_the_feed_is_asked_from_there_
 
 def test_how_far_the_feed_was_read_is_said_only_after_the_events_are_on_the_log() -> None:
     async def live(owner: Owner) -> None:
-        owner.change(*range(1, 2 * poll.AN_EVENT), minute=3)
+        owner.change(*range(1, 2 * AT_ONCE), minute=3)
         await asyncio.sleep(910)
 
     owner = lived(live)
@@ -268,7 +269,7 @@ def test_a_new_owner_goes_on_where_the_log_says() -> None:
 
 def test_a_run_that_is_cut_off_between_its_events_and_its_record_is_made_again_and_passes_nobody_over() -> None:
     async def live(owner: Owner) -> None:
-        people = range(1, 2 * poll.AN_EVENT)
+        people = range(1, 2 * AT_ONCE)
         owner.change(*people, minute=3)
         while len(owner.of(HrEvent)) < 1:  # the second event waits until the first is folded
             await asyncio.sleep(0.01)
@@ -281,7 +282,7 @@ def test_a_run_that_is_cut_off_between_its_events_and_its_record_is_made_again_a
         await asyncio.sleep(20)
         assert again.since == [START - OVERLAP]
         assert {*owner.read_again, *again.read_again} == {str(one) for one in people}
-        assert len(again.read_again) == len(people) - poll.AN_EVENT, "the first ones are not read twice"
+        assert len(again.read_again) == len(people) - AT_ONCE, "the first ones are not read twice"
         await again.reconciler.close()
 
     lived(live)
