@@ -29,8 +29,8 @@ from stream.vault.keyfile import lacks_ring, load_vault, ring_file
 logger = log("up")
 
 READY_S = 60.0
-CHILD_GRACE_S = 3.4
-KAFKA_GRACE_S = 0.8
+CHILD_GRACE_S = 3.0
+KAFKA_GRACE_S = 0.6
 BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 0.5, 10.0
 GIVE_UP_AFTER, GIVE_UP_WITHIN_S = 6, 120.0
 """So many ends of one part within so many seconds are not bad luck any more."""

@@ -39,6 +39,21 @@ def processes_of(folder: Path) -> dict[int, str]:
     return found
 
 
+async def none_left(folder: Path, deadline: float = 5.0) -> None:
+    """Every process of this data folder has ended. deadline: seconds; fails after that, naming what is left."""
+    left: dict[int, str] = {}
+
+    def none() -> bool:
+        nonlocal left
+        left = processes_of(folder)
+        return not left
+
+    try:
+        await until("every process has ended", none, deadline)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; left: {left}") from None
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command ended, and what it said."""

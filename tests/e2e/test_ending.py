@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.e2e.processes import Up, processes_of
+from tests.e2e.processes import Up, none_left
 from tests.e2e.waiting import until
 from tests.e2e.world import World
 
@@ -41,7 +41,7 @@ async def test_told_to_end_with_work_in_flight_it_ends_in_time_and_the_next_one_
     await until("some of them are in Zoho", lambda: world.vendors.zoho.calls.writes >= writes + 5)
     told_at = time.monotonic()
     world.up.send(number)
-    await until("every process has ended", lambda: not processes_of(world.data), ENDS_S)
+    await none_left(world.data, ENDS_S)
     print(f"ended {time.monotonic() - told_at:.2f} s after {number.name}")
     assert await world.up.ended(1) == 0
     assert world.up.errors == ""

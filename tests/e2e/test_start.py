@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import Up, processes_of
+from tests.e2e.processes import Up, none_left, processes_of
 from tests.e2e.waiting import until
 
 
@@ -33,7 +33,7 @@ async def test_ended_while_it_starts_it_leaves_no_process(tmp_path: Path, number
     async with starting(tmp_path / "data") as up:
         await until("it has started something", lambda: len(processes_of(tmp_path / "data")) > 1, 30)
         up.send(number)
-        await until("every process has ended", lambda: not processes_of(tmp_path / "data"), 5)
+        await none_left(tmp_path / "data")
         assert await up.ended(1) == code
         assert up.errors == ""
 
