@@ -348,6 +348,7 @@ class LaneMaker:
                 connection,
                 client,
                 preview=record.mode == "preview",
+                mapping=record.mapping,
                 state_of=lambda key: self.contacts.get(number, f"{connection}/{key}"),
                 append=self.log.append,
                 guard=lane.guard,

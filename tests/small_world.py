@@ -318,6 +318,7 @@ class SmallWorld:
             self.tables.contacts.get,
             self._append,
             self.clock,
+            mapping=self.mapping,
             index=self.index,
             leavers=Leavers(
                 ACME, self.policy, window_of=lambda: self.tables.company.window, append=self._append, clock=self.clock
@@ -363,6 +364,7 @@ def keep_contacts(
     clock: Clock,
     *,
     preview: bool = False,
+    mapping: Mapping | None = None,
     guard: FloodGuard | None = None,
     leavers: Leavers | None = None,
     index: ContactIndex | None = None,
@@ -371,6 +373,7 @@ def keep_contacts(
         ACME,
         zoho,
         preview=preview,
+        mapping=mapping or Mapping(),
         state_of=state_of,
         append=append,
         guard=guard or FloodGuard(FloodPolicy()),

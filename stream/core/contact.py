@@ -162,10 +162,10 @@ def writes(desired: DesiredContact, actual: ActualContact, employee: str) -> Wri
     )
 
 
-def address_given_up(desired: DesiredContact, actual: ActualContact) -> DesiredContact:
-    """The contact as it is, without its address."""
-    unknown: dict[str, Any] = dict.fromkeys(DesiredContact.model_fields.keys() - {"contact_type"})
-    return desired.model_copy(update={**unknown, "email": "", "custom_fields": {}, "active": actual.active})
+def address_alone(desired: DesiredContact, actual: ActualContact) -> DesiredContact:
+    """The contact as it is, but for its address, which is as wanted."""
+    unknown: dict[str, Any] = dict.fromkeys(DesiredContact.model_fields.keys() - {"contact_type", "email"})
+    return desired.model_copy(update={**unknown, "custom_fields": {}, "active": actual.active})
 
 
 def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:

@@ -16,7 +16,7 @@ from stream.codec import fingerprint
 from stream.core.contact import (
     ActualContact,
     Writes,
-    address_given_up,
+    address_alone,
     body_to_create,
     renamed,
     shows,
@@ -24,12 +24,22 @@ from stream.core.contact import (
     writes,
 )
 from stream.core.debt import NOTHING
+from stream.core.mapping import with_activity
 from stream.core.rows import ContactState
 from stream.due import BACKFILL, EDIT, JOINER, LEAVER
 from stream.errors import AnswerLost, ConnectionTrouble, NotFound, RecordRefused, Retriable
 from stream.flood import FloodGuard
 from stream.lane import LaneClosed, Owed, Paid, Waiting
-from stream.records import ConnectionId, ContactId, ContactKey, DesiredContact, LogPosition, OutcomeAction, SyncOutcome
+from stream.records import (
+    ConnectionId,
+    ContactId,
+    ContactKey,
+    DesiredContact,
+    LogPosition,
+    Mapping,
+    OutcomeAction,
+    SyncOutcome,
+)
 from stream.telemetry import OUTCOMES_TOTAL, log
 from stream.zoho.errors import NameTaken
 from stream.zoho.index import ContactIndex
@@ -60,6 +70,7 @@ class KeepContacts:
         client: Contacts,
         *,
         preview: bool,
+        mapping: Mapping,
         state_of: Callable[[ContactKey], ContactState | None],
         append: Callable[[SyncOutcome], Awaitable[LogPosition]],
         guard: FloodGuard,
@@ -76,6 +87,7 @@ class KeepContacts:
         self._lookup = Lookup(client, state_of, index)
         self._index = index
         self._preview = preview
+        self._mapping = mapping
         self._state_of = state_of
         self._append = append
         self._guard = guard
@@ -176,8 +188,7 @@ class KeepContacts:
         if known and state.insisted <= state.debt.settled:
             await self._finish(payment, "unchanged", state.contact_id)
             return
-        leaves = state.active and payment.desired.active is False
-        if leaves and payment.desired.email and state.unresolved is None:
+        if state.active and payment.desired.active is False and self._only_leaves(payment):
             await self._leavers.ask(payment.key, state)  # before anything is asked of Zoho Books
         payment.modified_at = None
         actual, action = await self._lookup.find(payment)
@@ -197,6 +208,12 @@ class KeepContacts:
         if wanted.deactivate:
             await self._ask_guard(payment, actual)
         await self._write(payment, actual, wanted)
+
+    def _only_leaves(self, payment: Payment) -> bool:
+        """Whether all but the activity is known to be shown as wanted: then a hold leaves nothing to be done."""
+        desired, state = payment.desired, payment.state
+        before = with_activity(desired, self._mapping, active=True, email=desired.email)
+        return state.unresolved is None and state.applied == fingerprint(before)
 
     async def _create(self, payment: Payment) -> tuple[ActualContact, OutcomeAction | None]:
         """The new contact, and the outcome that is still to be said of it."""
@@ -220,13 +237,15 @@ class KeepContacts:
         return without_unknown_persons(actual), "created"
 
     async def _ask_guard(self, payment: Payment, actual: ActualContact) -> None:
-        """Raises LeaverHeld. The contact then stays as it is, but for an address that is somebody else's by now."""
+        """Raises LeaverHeld. The contact then stays as it is, but for its address: the old one may be another's by now,
+        and who joins does not wait for those who leave.
+        """
         try:
             await self._leavers.ask(payment.key, payment.state)
         except LeaverHeld:
-            if payment.desired.email == "":
-                wish = address_given_up(payment.desired, actual)
-                await self._write(payment, actual, writes(wish, actual, payment.state.employee), ends=False)
+            moved = writes(address_alone(payment.desired, actual), actual, payment.state.employee)
+            if not moved.none:
+                await self._write(payment, actual, moved, ends=False)
             raise
 
     async def _write(self, payment: Payment, actual: ActualContact, wanted: Writes, *, ends: bool = True) -> None:

@@ -233,6 +233,26 @@ def test_who_joins_or_changes_is_not_held_up() -> None:
 # -- what a person decides ---------------------------------------------------------------------------------------------
 
 
+def test_who_takes_over_the_address_of_a_leaver_who_is_held_has_a_contact_at_once() -> None:
+    world = company(14)
+    leave(world, range(1, 11))
+    world.settle()
+    world.hire("11", person("new@acme.test", status="Terminated"))
+    world.hire("15", person(address("11")))
+    world.settle()
+    assert waiting(world) == {"11"}
+    assert [one.state for one in world.outcomes if isinstance(one, GuardOutcome)] == ["opened", "closed"]
+    shown = {
+        state.employee: world.zoho.contacts[state.contact_id]
+        for state in world.tables.contacts.values()
+        if state.contact_id is not None
+    }
+    assert shown["11"].active
+    assert shown["11"].email == "new@acme.test"
+    assert shown["15"].active
+    assert shown["15"].email == address("11")
+
+
 def test_an_approval_is_for_those_that_the_person_saw() -> None:
     world = company()
     leave(world, range(1, 12))
