@@ -70,10 +70,10 @@ class Webhooks:
         self._max_age = max_age
         self._counters: dict[tuple[str, str], Counter] = {}
 
-    async def receive(self, connection: ConnectionId, request: web.BaseRequest) -> web.Response:
+    async def receive(self, connection: ConnectionId, request: web.BaseRequest) -> web.StreamResponse:
         answer = await self._answer(connection, request)
         self._count(connection if self._connection(connection) is not None else "unknown", answer.result)
-        return answer.response()
+        return answer.response_to(request)
 
     def _count(self, connection: str, result: str) -> None:
         counter = self._counters.get((connection, result))
