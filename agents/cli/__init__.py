@@ -64,10 +64,13 @@ def build(groups: Sequence[str] = GROUPS) -> cyclopts.App:
 def run(arguments: Sequence[str], app: cyclopts.App | None = None) -> int:
     """Run one command line; returns the exit code. Never raises, interrupts and failures included."""
     try:
-        result = (app or build())(list(arguments))
+        result = (app or build())(list(arguments), exit_on_error=False, print_error=False)
         sys.stdout.flush()
-    except SystemExit as end:  # cyclopts has printed what is wrong with the arguments
+    except SystemExit as end:  # a command of the app's own, such as its version
         return end.code if isinstance(end.code, int) else MISUSED
+    except cyclopts.CycloptsError as error:
+        print_error(_misused(error))
+        return MISUSED
     except RosterbookError as error:
         print_error(error.message)
         return MISUSED if isinstance(error, UsageError | ActionNeeded) else FAILED
@@ -79,6 +82,19 @@ def run(arguments: Sequence[str], app: cyclopts.App | None = None) -> int:
     except Exception as error:
         return _failed(error)
     return result if isinstance(result, int) else DONE
+
+
+def _misused(error: cyclopts.CycloptsError) -> str:
+    """What is wrong with the arguments, on one line, and where to read what they may be."""
+    command = " ".join(["rosterbook", *(error.command_chain or ())])
+    match error:
+        case cyclopts.UnusedCliTokensError():
+            wrong = f"There is more than `{command}` takes ({' '.join(error.unused_tokens or ())})."
+        case cyclopts.MissingArgumentError(argument=cyclopts.Argument() as missing):
+            wrong = f"`{command}` needs a value for {missing.name}."
+        case _:
+            wrong = str(error)
+    return f"{wrong} `{command} --help` says what it takes."
 
 
 def _failed(error: Exception) -> int:

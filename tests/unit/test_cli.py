@@ -6,9 +6,11 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from stream.errors import ActionNeeded, BrokerFailed, Retriable, SettingsError
 from stream.records import BambooHrSettings, Connection, ConnectionId, Sealed, ZohoSettings
 from stream.settings import Settings
 from stream.telemetry import Masked
+from stream.vault.key_ring import new_ring
 
 PROGRAM = "import sys; from agents.cli import run; sys.exit(run(sys.argv[1:]))"
 
@@ -67,15 +70,27 @@ def test_asking_what_there_is_ends_well(arguments: list[str], capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(
-    "arguments", [["nonsense"], ["connection", "add"], ["connection", "list", "--jsn"], ["topics", "check", "x"]]
+    ("line", "said"),
+    [
+        ("nonsense", 'Unknown command "nonsense"'),
+        ("connection add", "Name a connection file"),
+        (
+            "connection show",
+            "`rosterbook connection show` needs a value for CONNECTION. `rosterbook connection show --h",
+        ),
+        ("connection list --jsn", "Did you mean --json? `rosterbook connection list --help` says what it takes."),
+        ("topics check x y", "There is more than `rosterbook topics check` takes (x y)."),
+        ("sandbox zoho --port x", 'Invalid value for --port: unable to convert "x" into int.'),
+    ],
 )
-def test_wrong_usage_exits_2_and_says_so_on_standard_error(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+def test_wrong_usage_exits_2_and_says_so_in_one_line_on_standard_error(
+    line: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(arguments, build()) == 2
+    assert run(line.split(), build()) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -363,3 +378,16 @@ async def test_what_does_not_run_is_named(service: Service, unused_tcp_port: int
     ):
         with pytest.raises(Retriable, match=reason):
             await until_in_service(gateway, worker, deadline=0.1)
+
+
+@pytest.mark.parametrize("command", ["kafka", "gateway"])
+def test_a_port_that_is_taken_ends_with_2_and_a_line_that_names_the_setting(tmp_path: Path, command: str) -> None:
+    variable = f"ROSTERBOOK_{command.upper()}_PORT"
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = str(taken.getsockname()[1])
+        done = rosterbook(command, data=tmp_path, ROSTERBOOK_VAULT_KEYS=new_ring(), **{variable: port})
+    assert (done.returncode, done.stdout) == (2, ""), done
+    *logged, last = done.stderr.splitlines()
+    assert all(line.startswith("{") for line in logged), "nothing but the log, and no empty line"
+    assert f"Port {port}" in last
+    assert variable in last
