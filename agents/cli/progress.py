@@ -21,14 +21,15 @@ class Progress:
         )
 
     def __enter__(self) -> Progress:
-        self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        if self._bars.tasks:
+            self._bars.stop()
 
     def report(self, what: str, done: int, total: int, note: str = "") -> None:
         """note: stands behind the bar."""
+        self._bars.start()  # not before there is a bar: rich ends with an empty line
         found = next((task.id for task in self._bars.tasks if task.description == what), None)
         bar = self._bars.add_task(what, total=total, note=note) if found is None else found
         self._bars.update(bar, completed=done, total=total, note=note)
