@@ -14,7 +14,7 @@ import aiohttp
 
 from agents.child import Child
 from stream.clock import Clock, SystemClock
-from stream.errors import ActionNeeded, BrokerFailed, Fatal, SettingsError
+from stream.errors import ActionNeeded, Fatal, SettingsError
 from stream.gateway.certificate import own
 from stream.kafka.admin import admin, apply
 from stream.kafka.embedded import EmbeddedKafka
@@ -172,7 +172,7 @@ class Installation:
         await self._kafka.stop()
         try:
             await self._kafka.start()
-        except BrokerFailed:
+        except Fatal:
             logger.error("up.kafka_not_restarted", reason=reason)
             raise
 

@@ -25,7 +25,7 @@ async def sandbox(vendor: Literal["bamboohr", "zoho"], /, *, port: int = 0, empl
     employees
         People of the BambooHR company.
     """
-    from stream.errors import Fatal, UsageError
+    from stream.errors import ActionNeeded, UsageError
     from stream.settings import load_settings
     from stream.telemetry import configure_logging
 
@@ -45,4 +45,4 @@ async def sandbox(vendor: Literal["bamboohr", "zoho"], /, *, port: int = 0, empl
             await serve_zoho(port)
     except OSError as error:
         why = os.strerror(error.errno or 0)
-        raise Fatal(f"Port {port} cannot be used ({why}): choose another with --port.") from error
+        raise ActionNeeded(f"Port {port} cannot be used ({why}): choose another with --port.") from error

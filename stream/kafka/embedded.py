@@ -86,7 +86,8 @@ class EmbeddedKafka:
         """Return once the broker answers a metadata request with itself. timeout: seconds, after jars and lock.
 
         An owner of the folder that is ending is waited for, up to 30 s. Raises BrokerFailed: the folder is in use, a
-        port is taken, a jar is missing or altered, the disk is full, or the broker ended or did not answer in time.
+        jar is missing or altered, the disk is full, or the broker ended or did not answer in time; ActionNeeded: a port
+        that was asked for is taken.
         """
         assert self._process is None, "the broker was started already"
         jars = await class_path_soon(self._cache)

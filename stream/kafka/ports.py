@@ -9,14 +9,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from stream.errors import BrokerFailed
+from stream.errors import ActionNeeded
 from stream.kafka.broker_config import HOST, BrokerConfig
 
 
 def with_ports(wanted: BrokerConfig) -> BrokerConfig:
     """`wanted` with its zeros replaced. Clients keep a broker's address, so a folder keeps its ports where it can.
 
-    Raises BrokerFailed when a port that was asked for is taken or not allowed.
+    Raises ActionNeeded when a port that was asked for is taken or not allowed.
     """
     _must_be_free(wanted.port)
     _must_be_free(wanted.controller_port)
@@ -82,11 +82,9 @@ def _must_be_free(port: int) -> None:
         _bind(port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise taken(port) from error
-        raise BrokerFailed(
+            raise ActionNeeded(
+                f"Port {port} is taken by another program: end it, or set ROSTERBOOK_KAFKA_PORT to another."
+            ) from error
+        raise ActionNeeded(
             f"Port {port} cannot be used ({os.strerror(error.errno or 0)}): set ROSTERBOOK_KAFKA_PORT to another."
         ) from error
-
-
-def taken(port: int) -> BrokerFailed:
-    return BrokerFailed(f"Port {port} is taken by another program: end it, or set ROSTERBOOK_KAFKA_PORT to another.")

@@ -79,6 +79,6 @@ async def test_taken_port_is_a_sentence(vendor: str) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         ended = await rosterbook("sandbox", vendor, "--port", str(port))
-    assert (ended.code, ended.out) == (1, "")
+    assert (ended.code, ended.out) == (2, "")
     assert ended.err.count("\n") == 1
     assert f"Port {port} cannot be used" in ended.err

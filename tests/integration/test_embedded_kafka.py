@@ -18,7 +18,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from stream.errors import BrokerFailed
+from stream.errors import ActionNeeded, BrokerFailed
 from stream.kafka.broker_config import BrokerConfig
 from stream.kafka.embedded import EmbeddedKafka, running_broker
 from stream.kafka.format import new_id
@@ -153,7 +153,7 @@ async def test_second_start_is_refused_while_the_first_lives_and_waits_while_it_
 async def test_taken_port_is_refused_when_asked_for_and_left_alone_when_not(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port: int = taken.getsockname()[1]
-        with pytest.raises(BrokerFailed, match=f"Port {port} is taken"):
+        with pytest.raises(ActionNeeded, match=f"Port {port} is taken"):
             await EmbeddedKafka(tmp_path, port).start()
         (tmp_path / "kafka" / "ports").write_text(f"{port} {port}\n")  # as if it had been this broker's
         async with running(tmp_path) as broker:
