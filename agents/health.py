@@ -18,16 +18,29 @@ from stream.telemetry import REGISTRY
 
 
 @dataclass(frozen=True)
+class CallsToday:
+    """begun: by all programs, as far as is known, since the organization's day began. limit, left: None while nobody
+    told. ends: when they are counted anew; None before the first call.
+    """
+
+    begun: int
+    limit: int | None
+    left: int | None
+    ends: datetime | None
+
+
+@dataclass(frozen=True)
 class Serving:
     """Whether a worker does a connection's work; why not, or how it stands; when the settings it has were saved.
 
-    forecast: what the backlog will take of Zoho Books; None while nothing is done. held_leavers: contacts that the
-    leaver guard keeps active until a person decides.
+    calls: of Zoho Books, today. forecast: what the backlog will take of it; None while nothing is done.
+    held_leavers: contacts that the leaver guard keeps active until a person decides.
     """
 
     serving: bool
     reason: str
     saved_at: datetime | None = None
+    calls: CallsToday | None = None
     forecast: Forecast | None = None
     held_leavers: int = 0
 
@@ -87,14 +100,19 @@ class Health:
 
     async def _connection(self, request: web.Request) -> web.Response:
         found = self._serving(ConnectionId(request.match_info["connection"]))
-        saved_at = found.saved_at.isoformat() if found.saved_at else None
+        calls = None if found.calls is None else {**asdict(found.calls), "ends": _time(found.calls.ends)}
         forecast = None if found.forecast is None else asdict(found.forecast)
         return web.json_response(
             {
                 "serving": found.serving,
                 "reason": found.reason,
-                "saved_at": saved_at,
+                "saved_at": _time(found.saved_at),
+                "calls_today": calls,
                 "forecast": forecast,
                 "held_leavers": found.held_leavers,
             }
         )
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

@@ -5,6 +5,7 @@ and the ledger of the calls that were made.
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -60,6 +61,7 @@ from stream.records import (
     WebhookRegistration,
 )
 from stream.settings import Settings
+from stream.telemetry import CALLS_LEFT
 from stream.topics import CONTACT_UPSERTS, HR_EVENTS
 from stream.vault.places import keys_of, resealed
 from stream.vault.vault import Vault
@@ -98,6 +100,7 @@ class Made:
         parts = (self.operations, self.people, self.contacts, self.reconciler, self.nightly)
         await asyncio.gather(*(part.close() for part in parts), *others)
         self.leavers.close()
+        CALLS_LEFT.remove(self.contacts.connection)
 
 
 @dataclass
@@ -198,8 +201,8 @@ class LaneMaker:
 
     async def _heard(self, connection: ConnectionId, since: datetime) -> list[Heard]:
         """The connection's events that were appended since then."""
-        number, heard = self.log.partition_of(connection), []
-        async for entry in LogScan(self.log.address).since(HR_EVENTS, number, since):
+        heard = []
+        async for entry in LogScan(self.log.address).since(HR_EVENTS, connection, since):
             if entry.key == connection.encode():
                 with suppress(RecordRefused):  # set aside by the agents, and told of there
                     event = decode(HR_EVENTS, entry.value)
@@ -331,6 +334,7 @@ class LaneMaker:
         connection, zoho = record.connection, record.zoho
         quota = Quota(per_minute=zoho.calls_per_minute, in_flight=zoho.calls_in_flight, per_day=zoho.calls_per_day)
         ledger = self._ledger(record, "zoho", quota)
+        CALLS_LEFT.labels(connection).set_function(lambda: math.nan if ledger.left_today is None else ledger.left_today)
         lane = self._lane(connection, number, "zoho", ledger)
         client = ZohoBooks(
             self.http,

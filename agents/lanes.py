@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.health import Serving
+from agents.health import CallsToday, Serving
 from agents.lane_making import SCAN_PAUSE, LaneMaker, Made
 from agents.partition import Partition
 from agents.upkeep import Upkeep
@@ -169,7 +169,8 @@ class Lanes:
         if served.made is not None and served.made.reconciler.reason is not None:
             waits.append(f"reconcile: {served.made.reconciler.reason}")
         held = 0 if served.made is None else served.made.leavers.waiting
-        return Serving(True, "; ".join(waits) or served.record.mode, saved_at, _forecast(served), held)
+        said = "; ".join(waits) or served.record.mode
+        return Serving(True, said, saved_at, _calls(served), _forecast(served), held)
 
     @property
     def debts(self) -> int:
@@ -233,6 +234,13 @@ class Lanes:
         if outdated:
             await reread(record.connection, outdated, "sweep", maker.log.append, maker.clock.now())
             logger.info("lanes.people_read_anew", connection=record.connection, people=len(outdated))
+
+
+def _calls(served: _Served) -> CallsToday | None:
+    if served.made is None:
+        return None
+    ledger = served.made.contacts.ledger
+    return CallsToday(ledger.day.calls, ledger.per_day, ledger.left_today, ledger.day.ends)
 
 
 def _forecast(served: _Served) -> Forecast | None:

@@ -152,7 +152,7 @@ class QuotaLedger:
         return Limits(
             per_minute=self._share.allowed(now),
             left_today=self.left_today,
-            per_day=self._per_day,
+            per_day=self.per_day,
             reserve=self.reserve,
             day_ends_in=ends_in,
             closed_for=max(0.0, self._closed_until - now) / 60.0,
@@ -177,10 +177,11 @@ class QuotaLedger:
     @property
     def reserve(self) -> int:
         """Calls of the day that are kept for live changes."""
-        return int(self.quota.reserve * (self._per_day or 0))
+        return int(self.quota.reserve * (self.per_day or 0))
 
     @property
-    def _per_day(self) -> int | None:
+    def per_day(self) -> int | None:
+        """Calls of all programs that a day has; None while no limit is known."""
         return self.day.per_day(self.quota.per_day)
 
     async def _wait_for_turn(self, live: bool) -> None:

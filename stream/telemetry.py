@@ -45,6 +45,12 @@ DEBTS = Gauge(
 SUSPENDED = Gauge(
     "rosterbook_lane_suspended", "1 while a lane waits for somebody to act", ["connection", "api"], registry=REGISTRY
 )
+CALLS_LEFT = Gauge(
+    "rosterbook_zoho_calls_left",
+    "Calls to Zoho Books that all programs have left today; NaN while no limit is known",
+    ["connection"],
+    registry=REGISTRY,
+)
 HELD_LEAVERS = Gauge(
     "rosterbook_held_leavers",
     "Contacts of leavers that stay active until a person decides",

@@ -208,14 +208,19 @@ def _mapping_asked_for(connection: Connection) -> Command:
 
 
 async def list_(*, json: bool = False) -> None:
-    """List the connections.
+    """List the connections, and how the worker says that each stands.
 
     Parameters
     ----------
     json
         Print JSON.
     """
-    found = [_summary(connection) for _, connection in sorted((await known_connections()).items())]
+    from agents.cli.standing import standings
+    from agents.cli.surroundings import command_settings, worker_url
+
+    known = [connection for _, connection in sorted((await known_connections()).items())]
+    told = await standings(worker_url(command_settings()), [one.connection for one in known])
+    found = [{**_summary(one), "worker": _worker(how)} for one, how in zip(known, told, strict=True)]
     if json:
         print_json(found)
     elif found:
@@ -235,14 +240,34 @@ async def show(connection: str, /, *, json: bool = False) -> None:
         Print JSON.
     """
     from agents.cli.standing import standing
-    from agents.cli.surroundings import command_settings, worker_url
+    from agents.cli.surroundings import bootstrap_servers, command_settings, worker_url
+    from agents.cli.webhook_shown import last_delivery, webhook_shown
+    from stream.clock import SystemClock
+    from stream.kafka.scan import LogScan
+    from stream.records import WebhookRegistration
 
-    found = await known_connection(connection)
-    shown = {**_hidden(found), "worker": await standing(worker_url(command_settings()), connection)}
+    settings = command_settings()
+    bootstrap = bootstrap_servers(settings)
+    async with _connections(bootstrap) as view:
+        found = _this(connection, _known(view))
+        registration = view.records.get(f"{connection}|webhook")
+    if not isinstance(registration, WebhookRegistration):
+        registration = None
+    heard = await last_delivery(LogScan(bootstrap), found, SystemClock().now())
+    shown = {
+        **_hidden(found),
+        "webhook": webhook_shown(found, registration, heard),
+        "worker": await standing(worker_url(settings), connection),
+    }
     if json:
         print_json(shown)
     else:
         print_table(["setting", "value"], list(_flat(shown)))
+
+
+def _worker(told: dict[str, Any] | None) -> str:
+    """How a connection stands, in a few words: why it waits, or its mode while nothing is wrong."""
+    return "no worker answers" if told is None else str(told.get("reason", "gives no reason"))
 
 
 def _summary(connection: Connection) -> dict[str, object]:
@@ -291,7 +316,11 @@ async def known_connections() -> dict[str, Connection]:
 
 async def known_connection(connection: str) -> Connection:
     """This one, as the log has it now. Raises UsageError when there is none of that id."""
-    found = (await known_connections()).get(connection)
+    return _this(connection, await known_connections())
+
+
+def _this(connection: str, known: dict[str, Connection]) -> Connection:
+    found = known.get(connection)
     if found is None:
         raise UsageError(f"There is no connection {connection!r}: `rosterbook connection list` names those there are.")
     return found

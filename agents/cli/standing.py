@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
 import orjson
 
 ONE_ANSWER_S = 5.0
+AT_ONCE = 20
 
 
 async def standing(worker: str | None, connection: str) -> dict[str, Any] | None:
     """worker: its `http://host:port`. None when no worker answers there."""
+    return (await standings(worker, [connection]))[0]
+
+
+async def standings(worker: str | None, connections: Sequence[str]) -> list[dict[str, Any] | None]:
+    """The same of several, in their order."""
     if worker is None:
-        return None
-    timeout = aiohttp.ClientTimeout(total=ONE_ANSWER_S)
+        return [None] * len(connections)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=ONE_ANSWER_S, sock_read=ONE_ANSWER_S)
+    async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=AT_ONCE)) as http:
+        return await asyncio.gather(*(_asked(http, worker, connection) for connection in connections))
+
+
+async def _asked(http: aiohttp.ClientSession, worker: str, connection: str) -> dict[str, Any] | None:
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as http,
-            http.get(f"{worker}/connections/{connection}", allow_redirects=False) as answer,
-        ):
+        async with http.get(f"{worker}/connections/{connection}", allow_redirects=False) as answer:
             told = orjson.loads(await answer.read()) if answer.status == 200 else None
     except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError):
         return None

@@ -85,13 +85,13 @@ class LogScan:
             if entry.position in wanted:
                 yield entry
 
-    async def since(self, topic: Topic, partition: int, at: datetime) -> AsyncIterator[Entry]:
-        """What the partition holds at the beginning of the read, from the first record on that was written at `at` or
-        later, by its writer's clock.
+    async def since(self, topic: Topic, connection: ConnectionId, at: datetime) -> AsyncIterator[Entry]:
+        """What the connection's partition holds at the beginning of the read, that of others in it too, from the first
+        record on that was written at `at` or later, by its writer's clock.
         """
         found = await self._described([topic.name])
-        topic_id, _ = found[topic.name]
-        place = TopicPartition(topic.name, partition)
+        topic_id, count = found[topic.name]
+        place = TopicPartition(topic.name, partition_of(connection, count))
         async with ungrouped(self._bootstrap) as consumer:
             consumer.assign([place])
             moment = int(at.timestamp() * 1000)

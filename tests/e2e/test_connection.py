@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -79,6 +81,14 @@ async def test_second_add_is_an_update_that_is_in_service_when_it_returns(world:
     assert orjson.loads(shown.out)["zoho"]["calls_per_minute"] == 3000
     world.hire(1)
     await world.synced()
+    shown = orjson.loads((await world.rosterbook("connection", "show", CONNECTION, "--json")).out)
+    assert shown["webhook"]["state"] == "by hand"
+    assert datetime.now(UTC) - datetime.fromisoformat(shown["webhook"]["last_delivery"]) < timedelta(minutes=1)
+    calls = shown["worker"]["calls_today"]
+    assert calls["begun"] > 0
+    assert calls["left"] == calls["limit"] - calls["begun"] == shown["worker"]["forecast"]["left_today"]
+    metrics = str(await world.ask("worker", "/metrics"))
+    assert re.findall(r"(?m)^rosterbook_zoho_calls_left\{.*\} (\S+)$", metrics) == [str(float(calls["left"]))]
 
 
 async def test_paused_connection_takes_webhooks_and_writes_nothing_until_it_is_live_again(world: World) -> None:
@@ -279,7 +289,11 @@ async def test_without_a_webhook_key_the_worker_registers_a_webhook_and_changes_
     taken = [attempt.status for attempt in world.vendors.bamboohr.deliveries[heard:]]
     assert taken
     assert set(taken) == {200}
-    assert webhook.private_key not in str((await world.rosterbook("connection", "show", CONNECTION, "--json")).out)
+    shown = await world.rosterbook("connection", "show", CONNECTION, "--json")
+    assert webhook.private_key not in shown.out
+    told = orjson.loads(shown.out)["webhook"]
+    assert (told["state"], told["id"], told["findings"]) == ("registered", webhook.id, [])
+    assert told["checked_at"] >= told["key_made_at"]
 
     ended = await world.rosterbook("connection", "rotate-webhook", CONNECTION, "--json")
     assert (ended.code, ended.err, orjson.loads(ended.out)["rotated"]) == (0, "", True)

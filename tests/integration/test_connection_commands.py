@@ -66,7 +66,7 @@ async def services(data: Path) -> AsyncIterator[list[str]]:
 
     async def agree(request: web.Request) -> web.Response:
         asked.append(f"{request.method} {request.path}")
-        return web.json_response({"serving": True})
+        return web.json_response({"serving": True, "reason": "suspended: the key is refused"})
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", agree)
@@ -152,6 +152,7 @@ async def test_a_company_is_connected_changed_listed_and_shown_without_its_secre
     assert json.loads(versions[0]["arguments"]["mapping"])["contact_type"] == "vendor"
     code, out, _ = await rosterbook("connection", "list", "--json", data=data)
     assert [(row["connection"], row["mode"]) for row in json.loads(out)] == [("acme", "preview"), ("zeta", "live")]
+    assert {row["worker"] for row in json.loads(out)} == {"suspended: the key is refused"}
     code, out, _ = await rosterbook("connection", "show", "acme", data=data)
     assert code == 0
     assert "zoho.organization_id" in out

@@ -81,12 +81,11 @@ async def test_what_was_written_from_a_moment_on_is_found_by_its_time(bootstrap:
         while int(datetime.now(UTC).timestamp() * 1000) == int(moment.timestamp() * 1000):
             await asyncio.sleep(0)  # times on the log are whole milliseconds
         after = [await log.append(heard(str(n))) for n in range(3, 5)]
-        place = before[0].partition
     scan = LogScan(bootstrap)
 
     async def since(at: datetime) -> list[LogPosition]:
         async with asyncio.timeout(10):
-            return [entry.position async for entry in scan.since(HR_EVENTS, place, at)]
+            return [entry.position async for entry in scan.since(HR_EVENTS, ACME, at)]
 
     assert await since(moment + timedelta(milliseconds=1)) == after
     assert await since(moment - timedelta(hours=1)) == [*before, *after]

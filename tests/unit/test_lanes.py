@@ -23,6 +23,8 @@ OLD, NEW = Mapping(), Mapping(days_after_leaving=30)
 class Part:
     """A lane, or what carries out commands."""
 
+    connection = ACME
+
     def open(self) -> None: ...
 
     async def close(self) -> None: ...
