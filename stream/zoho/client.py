@@ -26,7 +26,7 @@ from stream.records import ContactId
 from stream.tokens import AccessTokens, TokenRefused
 
 from . import models
-from .errors import InvalidValue, RefusedByZoho, WrongOrganization, accepted
+from .errors import InvalidValue, NoAccess, RefusedByZoho, WrongOrganization, accepted
 from .models import Organization, Page, budget_in
 from .oauth import SCOPES
 
@@ -255,7 +255,7 @@ class ZohoBooks:
         Zoho's answer to a wrong organization id is not documented (seen: codes of their own, and the same ones as for a
         bad token or value), so before the first success such a refusal is held against the list of organizations.
         """
-        if not isinstance(error, TokenRefused | InvalidValue | RefusedByZoho):
+        if not isinstance(error, TokenRefused | NoAccess | InvalidValue | RefusedByZoho):
             return
         try:
             reached = {organization.organization_id for organization in await self.organizations()}

@@ -6,6 +6,7 @@ reads or repeats them: the HTTP status and the code decide, and both are checked
 | 43, 44, 45, 1070 | BlockedForAWhile, MinuteLimitHit, DailyLimitHit, TooManyInFlight | RateLimited |
 | 14, 57 | TokenRefused | CredentialsRefused |
 | 6041 | WrongOrganization | ConnectionMisset |
+| any other with 403 | NoAccess | CredentialsRefused |
 | 5, 1002 | NoSuchContact | NotFound |
 | 2, 4 / 1038 / 3062 | InvalidValue / MalformedBody / NameTaken | RecordRefused |
 | 1000, and any 5xx | - | Unavailable, or AnswerLost for a write |
@@ -19,6 +20,7 @@ from typing import Any
 
 from stream.errors import (
     ConnectionMisset,
+    CredentialsRefused,
     NotFound,
     RateLimited,
     RecordRefused,
@@ -57,6 +59,12 @@ class TooManyInFlight(RateLimited):
 
 class WrongOrganization(ConnectionMisset):
     """6041: the credentials do not reach this organization (Zoho's Deluge documentation, fetch records)."""
+
+
+class NoAccess(CredentialsRefused):
+    """403: the organization, by its plan, or the user, by their role, may not do this. Which code comes with it is not
+    documented.
+    """
 
 
 class NoSuchContact(NotFound):
@@ -109,7 +117,11 @@ _REFUSALS: dict[int, tuple[type[RosterbookError], str]] = {
         "The credentials do not reach this organization: check the organization id and the region.",
     ),
 }
-_OTHER = (RefusedByZoho, "Zoho Books refuses this contact: look up the code in its documentation.")
+_NO_ACCESS = (
+    NoAccess,
+    "Zoho Books gives no access: have a plan with API access, and connect it as a user who may change contacts.",
+)
+_OTHER = (RefusedByZoho, "Zoho Books refuses this call: look up code {code} in its documentation.")
 
 
 def accepted(request: Request, answer: Answer, now: datetime) -> dict[str, Any]:
@@ -132,8 +144,9 @@ def accepted(request: Request, answer: Answer, now: datetime) -> dict[str, Any]:
         raise TokenRefused(_REFUSALS[57][1], **context)
     if not code:
         raise unanswered(request, status=status, code=code)
-    refusal, sentence = _REFUSALS.get(code, _REFUSALS[1002] if status == 404 else _OTHER)
-    raise refusal(sentence, **context)
+    of_status = {403: _NO_ACCESS, 404: _REFUSALS[1002]}
+    refusal, sentence = _REFUSALS.get(code, of_status.get(status, _OTHER))
+    raise refusal(sentence.format(code=code), **context)
 
 
 def _wait(code: int | None, answer: Answer, now: datetime, default: float) -> float:

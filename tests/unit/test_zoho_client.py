@@ -35,6 +35,7 @@ from stream.zoho.errors import (
     MalformedBody,
     MinuteLimitHit,
     NameTaken,
+    NoAccess,
     RefusedByZoho,
     TooManyInFlight,
     WrongOrganization,
@@ -394,6 +395,7 @@ async def test_each_limit_has_its_class_and_its_wait_and_nothing_was_applied(
         (400, 1002, NotFound),
         (404, 77, NotFound),
         (400, 99_999, RefusedByZoho),
+        (403, 99_999, NoAccess),
         (400, 6041, WrongOrganization),
     ],
 )
