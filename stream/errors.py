@@ -10,7 +10,7 @@ RosterbookError
 │   ├── UndecodableRecord   bytes that no model of ours accepts
 │   ├── NewerRecord         a record of a newer version of the product; the agents stop its partition
 │   └── NotFound            the vendor has no such record
-├── ConnectionTrouble       permanent for a connection until somebody acts: its lane is suspended
+├── ConnectionTrouble       permanent for a connection until somebody acts: its lane is suspended, a command ends with 2
 │   ├── CredentialsRefused  key, token, scope or permission is not accepted
 │   └── ConnectionMisset    wrong host, organization or region
 ├── UsageError              wrong usage or settings: exit code 2

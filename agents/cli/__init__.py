@@ -19,7 +19,7 @@ from pathlib import Path
 import cyclopts
 
 from agents.cli.console import print_error
-from stream.errors import ActionNeeded, RosterbookError, UsageError
+from stream.errors import ActionNeeded, ConnectionTrouble, RosterbookError, UsageError
 
 GROUPS = (
     "demo",
@@ -73,7 +73,7 @@ def run(arguments: Sequence[str], app: cyclopts.App | None = None) -> int:
         return MISUSED
     except RosterbookError as error:
         print_error(error.message)
-        return MISUSED if isinstance(error, UsageError | ActionNeeded) else FAILED
+        return MISUSED if isinstance(error, UsageError | ActionNeeded | ConnectionTrouble) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough; Python would complain once more at exit

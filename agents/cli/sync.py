@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Annotated
 
@@ -53,7 +54,8 @@ async def sync(
         Print JSON.
     """
     from agents.cli.connection import known_connection, only_connection
-    from agents.cli.surroundings import bootstrap_servers, command_settings
+    from agents.cli.standing import tell_why
+    from agents.cli.surroundings import bootstrap_servers, command_settings, worker_url
     from stream.clock import SystemClock
     from stream.kafka.event_log import EventLog
     from stream.kafka.scan import LogScan
@@ -74,7 +76,8 @@ async def sync(
         insists=True,
         received_at=SystemClock().now(),
     )
-    bootstrap = bootstrap_servers(command_settings())
+    settings = command_settings()
+    bootstrap = bootstrap_servers(settings)
     log = EventLog(bootstrap)
     await log.start()
     try:
@@ -82,7 +85,11 @@ async def sync(
             await log.append(event)
             _tell_asked(connection, employee, json=json)
             return 0
-        trace = await followed(log, LogScan(bootstrap), event, found.mapping)
+        why = asyncio.create_task(tell_why(lambda: worker_url(settings), connection, found.mode))
+        try:
+            trace = await followed(log, LogScan(bootstrap), event, found.mapping)
+        finally:
+            why.cancel()
     finally:
         await log.stop()
     assert trace.end is not None

@@ -20,12 +20,12 @@ from aiohttp import web
 
 from agents.cli import build, console, run
 from agents.cli.acceptance import wait_until_in_service
-from agents.cli.standing import standing
+from agents.cli.standing import standing, tell_why
 from agents.cli.surroundings import gateway_url, worker_url
 from agents.cli.up import make_state_folder
 from stream.bamboohr.signature import is_signed
 from stream.clock import SystemClock
-from stream.errors import ActionNeeded, BrokerFailed, Retriable, SettingsError
+from stream.errors import ActionNeeded, BrokerFailed, CredentialsRefused, Retriable, SettingsError
 from stream.records import BambooHrSettings, Connection, ConnectionId, Sealed, ZohoSettings
 from stream.settings import Settings
 from stream.telemetry import Masked
@@ -127,6 +127,7 @@ def test_a_command_returns_its_exit_code(result: object, code: int) -> None:
         (BrokerFailed("Make room\non the disk."), 1),
         (SettingsError("Set it right."), 2),
         (ActionNeeded("Restore it."), 2),
+        (CredentialsRefused("Consent again."), 2),
     ],
 )
 def test_an_error_of_ours_is_one_line(error: Exception, code: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -319,6 +320,25 @@ async def test_what_the_worker_says_of_a_connection_is_shown_as_far_as_one_answe
     assert await standing(service.url, "other") is None
     assert await standing("http://127.0.0.1:1", "acme") is None
     assert await standing(None, "acme") is None
+
+
+async def test_who_waits_is_told_why_and_each_reason_once(
+    service: Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.cli.standing.LOOK_EVERY_S", 0.0)
+    refused = {"serving": True, "reason": "zoho: it is refused: connect it again."}
+    service.worker = [{"serving": True, "reason": "live"}, refused, refused, ["other"]]
+    telling = asyncio.create_task(tell_why(lambda: service.url, "acme", "live"))
+    said = ""
+    async with asyncio.timeout(20):
+        while "no worker" not in said:
+            await asyncio.sleep(0.01)
+            said += capsys.readouterr().err
+    telling.cancel()
+    assert said.splitlines() == [
+        "It waits (zoho: it is refused: connect it again).",
+        "It waits (no worker answers: start one).",
+    ]
 
 
 @pytest.mark.parametrize(
