@@ -110,6 +110,7 @@ class Health:
                 "calls_today": calls,
                 "forecast": forecast,
                 "held_leavers": found.held_leavers,
+                "warnings": self._warnings(),
             }
         )
 

@@ -53,6 +53,6 @@ def refuse_conflicts(
         if other.connection != connection and held.organization == wanted.organization:
             raise ConnectionFileError(
                 f"Connection {other.connection} has organization {held.organization_id} in region {held.region}: "
-                "an organization belongs to one connection.",
+                f"an organization belongs to one connection, so use that id, or another organization.",
                 connection=connection,
             )
