@@ -16,6 +16,7 @@ from stream.core.mapping import FIELDS
 from stream.errors import AnswerLost, LogUnavailable, RosterbookError
 from stream.records import EmployeeId, Model
 from stream.zoho.models import Organization
+from stream.zoho.regions import TOLD_BY
 
 LISTED = ("workEmail", "status")
 NAMED = 5
@@ -186,7 +187,7 @@ def _organization(reached: dict[str, Organization], organization_id: str) -> Che
             subject=subject,
             state="failed",
             found=f"The credentials do not reach organization {organization_id}, but {others}.",
-            remedy="Set organization_id to one of these, or check the region.",
+            remedy=f"Set organization_id to one of these, or check the region; {TOLD_BY}.",
         )
     plan = f", plan {found.plan_name}" if found.plan_name else ""
     if not found.active:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from agents.cli.console import print_error
+from agents.cli.console import note
 
 if TYPE_CHECKING:
     from stream.records import Command, CommandOutcome
 
 
 def _say(answer: CommandOutcome) -> None:
-    print_error(answer.says)
+    note(answer.says)
 
 
 async def carried_out(

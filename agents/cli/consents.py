@@ -14,7 +14,7 @@ from typing import Literal, assert_never
 
 import aiohttp
 
-from agents.cli.console import print_error
+from agents.cli.console import note, print_error
 from stream import consent_state
 from stream.bamboohr import oauth as bamboohr
 from stream.bamboohr.hosts import base_url
@@ -61,7 +61,7 @@ class ConsentDesk:
                 continue
             token = None if anew or known is None else self._held(known, api, oauth)
             if token is not None:
-                print_error(f"The consent to {_name(api)} is kept as it is; --consent takes a new one.")
+                note(f"The consent to {_name(api)} is kept as it is; --consent takes a new one.")
             file = with_refresh_token(file, api, token or await self._obtained(file, api, oauth))
         return file
 
@@ -128,10 +128,10 @@ class ConsentDesk:
     async def _brought_back(self, state: ConsentState, name: str, url: str, redirect_uri: str) -> dict[str, str]:
         async with aclosing(self.scan.follow([COMMANDS.name], self.partition)) as entries:
             await anext(entries)  # the mark of where the topic ended before anybody was asked
-            print_error(f"Open this address in a browser, as a user who may, and agree: {url}")
+            note(f"Open this address in a browser, as a user who may, and agree: {url}")
             waiting = {asyncio.create_task(self._over_the_log(entries, state))}
             if sys.stdin.isatty():
-                print_error("If the browser then shows an error instead of thanks, paste the address it shows here:")
+                note("If the browser then shows an error instead of thanks, paste the address it shows here:")
                 waiting.add(asyncio.create_task(self._pasted(state, redirect_uri)))
             try:
                 left = (state.until - self.clock.now()).total_seconds()

@@ -59,6 +59,12 @@ def agreed(what: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def note(sentence: str) -> None:
+    """A hint or how far it has come, as one line on standard error."""
+    sys.stderr.write(" ".join(sentence.split()) + "\n")
+    sys.stderr.flush()
+
+
 def print_error(sentence: str) -> None:
     """An error as one line on standard error, red on a terminal."""
     line = " ".join(sentence.split())

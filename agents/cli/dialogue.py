@@ -14,7 +14,7 @@ import aiohttp
 from pydantic import TypeAdapter, ValidationError
 
 from agents.cli.checks import show
-from agents.cli.console import print_error
+from agents.cli.console import note, print_error
 from stream.bamboohr.client import BambooHr
 from stream.bamboohr.hosts import base_url
 from stream.bamboohr.oauth import BambooHrAccounts
@@ -78,7 +78,7 @@ class Dialogue:
         """
         async with self._clients(file) as (hr, books_of, renewed):
             file = self._with_organization(file, await books_of(LATER).organizations())
-            print_error("Trying what the credentials may do; nothing is changed.")
+            note("Trying what the credentials may do; nothing is changed.")
             chosen = file.zoho.organization_id
             checks = await checklist(hr, books_of(chosen), chosen)
             file = renewed(file)
@@ -104,7 +104,7 @@ class Dialogue:
         else:
             found["oauth"] = {**self._client("BambooHR"), "redirect_uri": self._redirect("bamboohr")}
         if self.settings.public_url is None:
-            print_error(
+            note(
                 "ROSTERBOOK_PUBLIC_URL is not set, so Rosterbook cannot register its webhook: set it for the worker, "
                 "or make the webhook by hand as the README says."
             )
@@ -120,7 +120,7 @@ class Dialogue:
                 [f"{name} ({REGIONS[name].accounts.removeprefix('accounts.')})" for name in regions],
             )
         ]
-        print_error(f"In Zoho's API console of that region, make a client; it needs the scopes {','.join(SCOPES)}")
+        note(f"In Zoho's API console of that region, make a client; it needs the scopes {','.join(SCOPES)}")
         oauth: dict[str, Any] = self._client("Zoho")
         ways = ("a code of a Self Client (quickest)", "consent in a browser (a Server-based client)")
         if self.asker.choice("How do you give consent?", ways) == 0:
@@ -137,7 +137,7 @@ class Dialogue:
 
     def _redirect(self, api: Literal["bamboohr", "zoho"]) -> str:
         uri = f"{self.settings.public_url or HERE}/oauth/{api}/callback"
-        print_error(f"Register this redirect address for the client: {uri}")
+        note(f"Register this redirect address for the client: {uri}")
         return uri
 
     def _secret(self, question: str) -> str:
@@ -169,7 +169,7 @@ class Dialogue:
         names = [f"{one.name} ({one.organization_id})" for one in found]
         if len(found) == 1:
             chosen = found[0]
-            print_error(f"The organization is {names[0]}.")
+            note(f"The organization is {names[0]}.")
         else:
             chosen = found[self.asker.choice("Which organization?", names)]
         return file.model_copy(

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from agents.cli.console import print_error
+from agents.cli.console import note
 
 ONE_ANSWER_S = 5.0
 AT_ONCE = 20
@@ -41,7 +41,7 @@ async def tell_why(worker: Callable[[], str | None], connection: str, mode: str)
         told = await standing(worker(), connection)
         reason = "no worker answers: start one" if told is None else str(told.get("reason"))
         if reason not in (said, mode):
-            print_error(f"It waits ({reason.rstrip('.')}).")
+            note(f"It waits ({reason.rstrip('.')}).")
             said = reason
 
 

@@ -11,6 +11,14 @@ from rich.prompt import Confirm, IntPrompt, Prompt
 from stream.errors import UsageError
 
 
+class _Secret(Prompt):
+    prompt_suffix = " "
+
+
+class _Number(IntPrompt):
+    prompt_suffix = " "
+
+
 class Terminal:
     """Raises UsageError where nobody can be asked."""
 
@@ -25,13 +33,17 @@ class Terminal:
         return Prompt.ask(question, console=self._console, default=default)
 
     def secret(self, question: str) -> str:
-        return Prompt.ask(question, console=self._console, password=True, default="", show_default=False)
+        return _Secret.ask(_ended(question), console=self._console, password=True, default="", show_default=False)
 
     def choice(self, question: str, options: Sequence[str]) -> int:
         for number, option in enumerate(options, 1):
             self._console.print(f"  {number}  {option}", markup=False)
         numbers = [str(number) for number in range(1, len(options) + 1)]
-        return IntPrompt.ask(question, console=self._console, choices=numbers, show_choices=False) - 1
+        return _Number.ask(_ended(question), console=self._console, choices=numbers, show_choices=False) - 1
 
     def agrees(self, question: str) -> bool:
         return Confirm.ask(question, console=self._console, default=False)
+
+
+def _ended(question: str) -> str:
+    return question if question.endswith("?") else f"{question}:"

@@ -29,6 +29,7 @@ from . import models
 from .errors import InvalidValue, NoAccess, RefusedByZoho, WrongOrganization, accepted
 from .models import Organization, Page, budget_in
 from .oauth import SCOPES
+from .regions import TOLD_BY
 
 PER_PAGE = 200
 """Zoho's default and, in practice, its limit."""
@@ -267,7 +268,7 @@ class ZohoBooks:
             raise
         if self._organization_id not in reached:
             raise WrongOrganization(
-                "The credentials do not reach this organization: check the organization id and the region.",
+                f"The credentials do not reach this organization: check the organization id and the region; {TOLD_BY}.",
                 **error.context,
             ) from None
         self._reached = True

@@ -30,6 +30,7 @@ from stream.http import Answer, Request, unanswered
 from stream.tokens import TokenRefused
 
 from .models import budget_in
+from .regions import TOLD_BY
 
 HOUR_S = 3600.0
 INTERNAL_ERROR = 1000
@@ -114,7 +115,7 @@ _REFUSALS: dict[int, tuple[type[RosterbookError], str]] = {
     3062: (NameTaken, "Another contact of the organization has this name: allow duplicate names, or change one."),
     6041: (
         WrongOrganization,
-        "The credentials do not reach this organization: check the organization id and the region.",
+        f"The credentials do not reach this organization: check the organization id and the region; {TOLD_BY}.",
     ),
 }
 _NO_ACCESS = (

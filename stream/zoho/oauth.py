@@ -15,7 +15,7 @@ from stream.http import Answer, Request
 from stream.issuer import Granted, Issuer
 from stream.settings import Settings
 from stream.telemetry import Masked
-from stream.zoho.regions import REGIONS, accounts_url, refuse_other_region, region_told_by
+from stream.zoho.regions import REGIONS, TOLD_BY, accounts_url, refuse_other_region, region_told_by
 
 SCOPES = (
     "ZohoBooks.contacts.READ",
@@ -45,8 +45,8 @@ class ZohoAccounts(Issuer):
     blocked = 600.0
     sentences = MappingProxyType(
         {
-            "invalid_code": "Zoho no longer knows the refresh token: connect Zoho Books again.",
-            "invalid_client": "Zoho does not know the client in this region: check the region, then the client id.",
+            "invalid_code": f"Zoho does not know the refresh token: connect Zoho Books again, or set its region; {TOLD_BY}.",
+            "invalid_client": f"Zoho does not know the client in this region: set the right one, then check the client; {TOLD_BY}.",
             "invalid_client_secret": "Zoho does not accept the client secret: give the connection that of this region.",
             "invalid_redirect_uri": "Zoho does not accept the redirect address: give the one that is registered.",
         }

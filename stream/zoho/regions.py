@@ -35,6 +35,12 @@ REGIONS = {
 }
 
 
+TOLD_BY = "the address of your Zoho Books names its region (books.zoho.eu: eu)"
+"""How a person finds the region. Nothing is asked of another region to find out: a refresh token and a client secret go
+to the data centre that their owner named and to no other, and a refusal does not say where they would be known.
+"""
+
+
 def accounts_url(settings: Settings, region: str) -> str:
     """The root of the region's OAuth server. Raises ConnectionMisset for a region that is not in the table."""
     host = _region(region).accounts
