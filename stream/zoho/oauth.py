@@ -45,8 +45,12 @@ class ZohoAccounts(Issuer):
     blocked = 600.0
     sentences = MappingProxyType(
         {
-            "invalid_code": f"Zoho does not know the refresh token: connect Zoho Books again, or set its region; {TOLD_BY}.",
-            "invalid_client": f"Zoho does not know the client in this region: set the right one, then check the client; {TOLD_BY}.",
+            "invalid_code": (
+                f"Zoho does not know the refresh token: connect Zoho Books again, or set its region; {TOLD_BY}."
+            ),
+            "invalid_client": (
+                f"Zoho does not know the client in this region: set the right one, then check the client; {TOLD_BY}."
+            ),
             "invalid_client_secret": "Zoho does not accept the client secret: give the connection that of this region.",
             "invalid_redirect_uri": "Zoho does not accept the redirect address: give the one that is registered.",
         }

@@ -326,7 +326,7 @@ async def test_while_both_consents_are_revoked_nothing_is_lost() -> None:
         await here.consent_again("bamboohr")
         contacts = here.lanes["zoho"]
         await here.until(lambda: contacts.suspended is not None)
-        assert contacts.suspended == "Zoho no longer knows the refresh token: connect Zoho Books again."
+        assert str(contacts.suspended).startswith("Zoho does not know the refresh token: connect Zoho Books again")
         await here.consent_again("zoho")
         await here.until(lambda: all(lane.idle for lane in here.lanes.values()))
         shown = [contact.text_of_primary("last_name") for contact in here.zoho.organization.contacts.values()]
