@@ -1,5 +1,5 @@
 """How much of Zoho's limit a backlog uses, alone and beside another program: in virtual time, against the sandbox's own
-limits, so that the machine's load does not matter.
+limits, so that the machine's load does not matter. And what it costs that tokens end in the middle of many syncs.
 """
 
 from __future__ import annotations
@@ -10,18 +10,39 @@ from collections.abc import Sequence
 from stream.sandbox.zoho.quirks import ZohoQuirks
 from tests.bench.figures import Figure, Target
 from tests.limited_zoho import MINUTE, LimitedZoho, played
+from tests.shop import shop
 
 CONTACTS, LIMIT, OTHERS = 1000, 100, 30
 MINUTES = 10
+SYNCS = 500
 
 
 async def run() -> Sequence[Figure]:
     # A loop of its own time runs on a thread of its own.
-    return [
+    figures = [
         figure
         for quirks, note in ((ZohoQuirks(), "Zoho tells the day"), (ZohoQuirks(rate_headers="absent"), "it does not"))
         for figure in await asyncio.to_thread(_figures, quirks, note)
     ]
+    return [*figures, *await _tokens_that_end()]
+
+
+async def _tokens_that_end() -> list[Figure]:
+    """Both vendors forget the access token without a warning when half of the people are synced."""
+    async with shop(SYNCS, "rotated") as here:
+        here.hear(last=SYNCS // 2)
+        await here.until(lambda: here.synced >= SYNCS // 4)
+        first = here.token_requests
+        here.bamboohr.accounts.revoke("access")
+        here.zoho.tokens.expire_access_tokens()
+        here.hear(first=SYNCS // 2)
+        await here.until(lambda: all(lane.idle for lane in here.lanes.values()))
+        asked = [after - before for before, after in zip(first, here.token_requests, strict=True)]
+        note = f"{here.synced} people, OAuth on both sides, refresh tokens that change"
+        return [
+            Figure("most token requests of an API when tokens end", max(asked), "", target=Target("<=", 1), note=note),
+            Figure("syncs that failed meanwhile", len(here.failures()), "", target=Target("<=", 0), note=note),
+        ]
 
 
 def _figures(quirks: ZohoQuirks, note: str) -> list[Figure]:
