@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cyclopts
 
 from agents.cli.checks import check
-from agents.cli.console import print_json, print_table, say
+from agents.cli.console import note, print_json, print_table, say
 from agents.cli.modes import pause, resume
 from agents.cli.removing import remove
 from agents.cli.webhook_key import rotate_webhook
@@ -102,9 +103,12 @@ async def add(
             if dialogue is None:
                 refuse_conflicts(loaded.id, Binding.of(loaded), _bound(view))
             desk = ConsentDesk(settings, vault, LogScan(bootstrap), log.partition_of(loaded.id), clock)
-            loaded = await desk.completed(loaded, known.get(loaded.id), anew=consent)
-            if dialogue is not None:
-                loaded = await dialogue.ended(loaded)
+            complete = partial(desk.completed, known=known.get(loaded.id), anew=consent)
+            if dialogue is None:
+                loaded = await complete(loaded)
+            else:
+                loaded = await dialogue.ended(await dialogue.consented(complete))
+                note("Saving it; until gateway and worker serve it takes up to half a minute.")
             connection = _first_saved(seal(loaded, vault, clock.now()), known.get(loaded.id))
             await _save(connection, log, view, bootstrap)
             await wait_until_in_service(

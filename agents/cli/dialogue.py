@@ -5,9 +5,9 @@ before anything is saved. Who answers is behind `Asker`; questions and findings 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import aiohttp
@@ -21,7 +21,7 @@ from stream.bamboohr.oauth import BambooHrAccounts
 from stream.checklist import checklist
 from stream.clock import Clock
 from stream.connection_file import ConnectionFile, OAuthSection, Slug, with_refresh_token
-from stream.errors import ConnectionMisset, UsageError
+from stream.errors import ConnectionMisset, ConnectionTrouble, UsageError
 from stream.http import Still
 from stream.issuer import Issuer
 from stream.settings import Settings
@@ -63,13 +63,31 @@ class Dialogue:
     settings: Settings
     asker: Asker
     clock: Clock
+    _answers: dict[str, Any] = field(default_factory=dict)
 
     def begun(self) -> ConnectionFile:
         """The answers to all questions but the organization, which the credentials must be known for."""
         bamboohr = self._bamboohr()
-        return self._file(
-            {"id": self._id(bamboohr["subdomain"]), "mode": "preview", "bamboohr": bamboohr, "zoho": self._zoho()}
-        )
+        self._answers.update(id=self._id(bamboohr["subdomain"]), mode="preview", bamboohr=bamboohr, zoho=self._zoho())
+        return self._file(self._answers)
+
+    async def consented(self, complete: Callable[[ConnectionFile], Awaitable[ConnectionFile]]) -> ConnectionFile:
+        """What `complete` makes of the answers; where a vendor refuses them, the person gives those about it again.
+
+        Raises GivenUp, and what else `complete` raises.
+        """
+        while True:
+            try:
+                return await complete(self._file(self._answers))
+            except ConnectionTrouble as error:
+                print_error(error.message)
+            match self.asker.choice("Which answers do you give again?", ("about Zoho", "about BambooHR", "none")):
+                case 0:
+                    self._answers["zoho"] = self._zoho()
+                case 1:
+                    self._answers["bamboohr"] = self._bamboohr()
+                case _:
+                    raise GivenUp("Nothing was saved: make sure of the credentials, then run the command again.")
 
     async def ended(self, file: ConnectionFile) -> ConnectionFile:
         """The file with the organization that was chosen, once the person has seen what the credentials may do.

@@ -10,6 +10,7 @@ import pytest
 from agents.cli.dialogue import LATER, Dialogue, GivenUp
 from stream.clock import SystemClock
 from stream.connection_file import ConnectionFile, with_refresh_token
+from stream.errors import CredentialsRefused
 from stream.sandbox.bamboohr import BambooHrQuirks, BambooHrSandbox, Company
 from stream.sandbox.zoho import ZohoSandbox
 from stream.settings import Settings
@@ -146,3 +147,35 @@ async def test_without_a_public_address_a_webhook_made_by_hand_is_asked_for(vend
     file = vendors.dialogue(person, None).begun()
     assert file.bamboohr.webhook_key is not None
     assert file.zoho.oauth.redirect_uri == "http://localhost:8080/oauth/zoho/callback"
+
+
+async def test_answers_that_a_vendor_refuses_are_given_again_and_no_others(
+    vendors: Vendors, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zoho, bamboohr, none = 0, 1, 2
+    first = ("acme", API_KEY, "k", "", *of_zoho(vendors, SELF_CLIENT, "old"))
+    again = (zoho, *of_zoho(vendors, SELF_CLIENT, "older"), bamboohr, "acme", API_KEY, "k2")
+    tried: list[tuple[str, str]] = []
+
+    async def complete(file: ConnectionFile) -> ConnectionFile:
+        assert file.zoho.oauth.code is not None
+        assert file.bamboohr.api_key is not None
+        tried.append((file.zoho.oauth.code.reveal, file.bamboohr.api_key.reveal))
+        if len(tried) == 3:
+            return vendors.completed(file)
+        raise CredentialsRefused("The code is not accepted: make another.")
+
+    person = Person(*first, *again)
+    dialogue = vendors.dialogue(person)
+    dialogue.begun()
+    file = await dialogue.consented(complete)
+    assert tried == [("old", "k"), ("older", "k"), ("older", "k2")]
+    assert file.id == "acme"
+    assert person.done
+    assert capsys.readouterr().err.count("The code is not accepted: make another.\n") == 2
+
+    tried.clear()
+    dialogue = vendors.dialogue(Person(*first, none))
+    dialogue.begun()
+    with pytest.raises(GivenUp, match="Nothing was saved"):
+        await dialogue.consented(complete)
