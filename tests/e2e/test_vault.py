@@ -7,7 +7,8 @@ import os
 import signal
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -31,6 +32,16 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
     """One that says all that it ever says."""
     async with connected(tmp_path_factory.mktemp("e2e") / "data", settle_time="2", log_level="debug") as world:
         yield world
+
+
+OAUTH = {"client_id": "BAMBOO_CLIENT", "client_secret": "BAMBOO_SECRET", "refresh_token": "BAMBOO_REFRESH"}
+Command = Callable[..., Awaitable[Ended]]
+
+
+def bamboohr_client(world: World) -> dict[str, str]:
+    """The variables of a connection file with OAuth for BambooHR."""
+    known = world.vendors.bamboohr.credentials
+    return {variable: getattr(known, name) for name, variable in OAUTH.items()}
 
 
 def one_sentence(said: str) -> str:
@@ -88,6 +99,7 @@ async def test_no_secret_is_anywhere_in_clear_and_no_person_in_what_is_said(worl
     wrong = {
         "DEMO_BAMBOO_KEY": "wrong-key-9c41d7e0",
         "DEMO_REFRESH_TOKEN": "1000.wrong-refresh-5b7a91",
+        "BAMBOO_REFRESH": "rt-wrong-refresh-77c2e9",
         "KEYS": "garbled-31f0c2",
     }
     person = {"firstName": "Quenmarkiabella", "lastName": "Zyxmarkovnastein", "workEmail": "quen@zyx-mark.example"}
@@ -96,7 +108,9 @@ async def test_no_secret_is_anywhere_in_clear_and_no_person_in_what_is_said(worl
     secrets = Marks(
         {
             **world.secrets,
+            **bamboohr_client(world),
             **{f"wrong {name}": value for name, value in wrong.items()},
+            **{f"token of BambooHR {n}": token for n, token in enumerate(world.vendors.bamboohr.accounts._access)},
             **{f"access token {n}": token for n, token in enumerate(world.vendors.zoho.tokens._ever_issued)},
             **{f"vault key {n}": key["keyData"]["value"] for n, key in enumerate(ring["key"])},
         }
@@ -106,6 +120,7 @@ async def test_no_secret_is_anywhere_in_clear_and_no_person_in_what_is_said(worl
     running = list(processes(world.up.process.pid))
     pages = await _pages(world)
     assert len(world.vendors.zoho.tokens._ever_issued) > 1
+    assert len(world.vendors.bamboohr.accounts._access) > 1
     assert secrets.found([*stored, *on_topics, *running, *pages, *said]) == []
 
     people = Marks(person)
@@ -176,7 +191,32 @@ async def _life(world: World, wrong: dict[str, str], person: dict[str, str]) -> 
     ended = await asyncio.gather(*(command(*words) for words in commands))
     assert [one.code for one in ended] == [0] * len(commands), ended
     await world.synced()
+    await _with_oauth(world, wrong, command)
+    said.extend(await _pages(world))
     return said
+
+
+async def _with_oauth(world: World, wrong: dict[str, str], command: Command) -> None:
+    """The same connection signs in to BambooHR by OAuth: refused at first, then with tokens that end once."""
+    file = world.file_with("oauth")
+    oauth = ", ".join(f'{name} = {{ env = "{variable}" }}' for name, variable in OAUTH.items())
+    file.write_text(file.read_text().replace('api_key = { env = "DEMO_BAMBOO_KEY" }', f"oauth = {{ {oauth} }}"))
+    secrets = {**world.secrets, **bamboohr_client(world)}
+    assert (
+        await command("connection", "add", file, **{**secrets, "BAMBOO_REFRESH": wrong["BAMBOO_REFRESH"]})
+    ).code == 0
+    world.hire(1)
+    await until("bamboohr refuses", lambda: _reason(world, "bamboohr: "), 30)
+    assert (await command("connection", "test", CONNECTION)).code == 1
+    assert (await command("connection", "add", file, **secrets)).code == 0
+    await world.synced()
+    for token in list(world.vendors.bamboohr.accounts._access):
+        world.vendors.bamboohr.accounts._access[token] = replace(
+            world.vendors.bamboohr.accounts._access[token], expires=0.0
+        )
+    world.hire(1)
+    await world.synced()
+    assert (await command("connection", "show", CONNECTION)).code == 0
 
 
 async def _reason(world: World, words: str) -> bool:
