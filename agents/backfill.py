@@ -13,10 +13,12 @@ from contextlib import aclosing
 
 from pydantic import JsonValue
 
+from agents.drift import Differing, FindDrift, said, told
 from agents.operations import Done
 from stream.bamboohr.client import PageMoved
 from stream.bamboohr.everybody import ReadEverybody, Sweep
 from stream.clock import Clock
+from stream.core.drift import has_moved
 from stream.core.folds import SWEEP
 from stream.core.forecast import CALLS, forecast
 from stream.core.rows import Asked, Company, ContactState, Person
@@ -52,6 +54,7 @@ class Backfill:
         contacts: Lane,
         everybody: ReadEverybody,
         index: ContactIndex,
+        drift: FindDrift,
         state_of: Callable[[ContactKey], ContactState | None],
         keys: Callable[[], Iterator[ContactKey]],
         company: Callable[[], Company | None],
@@ -71,6 +74,7 @@ class Backfill:
         self._contacts = contacts
         self._everybody = everybody
         self._index = index
+        self._drift = drift
         self._state_of = state_of
         self._keys = keys
         self._company = company
@@ -101,7 +105,7 @@ class Backfill:
             await _paid(self._people)  # whom the list does not tell of, or not enough
             await self._wishes_folded()
             await _paid(self._contacts)
-            return await self._done()
+            return await self._done(await self._find_drift())
         finally:
             teller.cancel()
             await asyncio.gather(teller, return_exceptions=True)
@@ -145,17 +149,19 @@ class Backfill:
             await self._events_folded()
 
     def _has_moved(self, person: Person) -> bool:
-        """Whether the person's contact was changed or deleted in Zoho since we last knew it to be right.
-
-        Zoho tells whole seconds: what is changed by hand within the second of our own change looks like it.
-        """
-        if self._record.reconcile.drift == "leave" or not self._index.filled or person.contact_key is None:
+        """Whether the person's contact is to be put right for what somebody did to it in Zoho Books."""
+        if self._record.reconcile.drift != "put back" or not self._index.filled or person.contact_key is None:
             return False
         state = self._state_of(person.contact_key)
-        if state is None or state.contact_id is None or state.debt.settled < state.debt.wanted:
-            return False
-        row = self._index.row(state.contact_id)
-        return row is None or state.modified_at is None or moment(row.last_modified_time) != state.modified_at
+        row = None if state is None or state.contact_id is None else self._index.row(state.contact_id)
+        return has_moved(state, row is not None, None if row is None else moment(row.last_modified_time))
+
+    async def _find_drift(self) -> Differing | None:
+        """None where it was not looked for."""
+        if self._record.reconcile.drift != "report" or not self._index.filled:
+            return None
+        with self._contacts.in_bulk():
+            return await self._drift(self._patience)
 
     async def _keep_telling(self) -> None:
         while True:
@@ -199,20 +205,27 @@ class Backfill:
         said = f"{self._sweep.people}{of} people read, {self._contacts.debts} contacts owed, about {minutes:g} minutes."
         return said if waits is None else f"{said} It waits: {waits}"
 
-    async def _done(self) -> Done:
+    async def _done(self, found: Differing | None) -> Done:
         set_aside = 0
         for number, key in enumerate(self._keys(), 1):
             state = self._state_of(key)
             set_aside += state is not None and not state.debt.owed and state.debt.parked > state.debt.settled
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-        people, result = self._sweep.people, {"people": self._sweep.people, "set_aside": set_aside}
+        people = self._sweep.people
+        result: dict[str, JsonValue] = {
+            "people": people,
+            "set_aside": set_aside,
+            **({} if found is None else told(found)),
+        }
         if not people:
             return Done("BambooHR lists nobody: give the key's user access to all employees.", result)
         if self._record.mode == "preview":
             return Done(f"{people} people were read, and what would be done is recorded: nothing was written.", result)
         rest = f"; {set_aside} contacts are held or failed" if set_aside else ""
-        return Done(f"{people} people were read, and their contacts are as they should be{rest}.", result)
+        return Done(
+            f"{people} people were read, and their contacts are as they should be{rest}.{said(found or {})}", result
+        )
 
 
 async def _paid(lane: Lane) -> None:

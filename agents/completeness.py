@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
+from agents.drift import Differing, said, told
 from agents.operations import Done
 from agents.reconciling import Reconciler
 from stream.bamboohr.poll import Polled
@@ -26,13 +27,21 @@ SHOWN = 2000
 
 
 class Completeness:
-    """Of one connection. heard_since: its events that were appended at or after a moment."""
+    """Of one connection. heard_since: its events that were appended at or after a moment. drifted: by the rows as they
+    are now.
+    """
 
     def __init__(
-        self, reconciler: Reconciler, heard_since: Callable[[datetime], Awaitable[Sequence[Heard]]], clock: Clock
+        self,
+        reconciler: Reconciler,
+        heard_since: Callable[[datetime], Awaitable[Sequence[Heard]]],
+        *,
+        drifted: Callable[[], Differing],
+        clock: Clock,
     ) -> None:
         self._reconciler = reconciler
         self._heard_since = heard_since
+        self._drifted = drifted
         self._clock = clock
 
     async def carry_out(self, asked: Asked) -> Done:
@@ -44,7 +53,8 @@ class Completeness:
         polled = await self._reconciler.look_back(since, asked, REPORT)
         events = await self._heard_since(polled.since - OVERLAP)
         report = joined(polled.feed, events, polled.log, polled.since)
-        return Done(_told(report, polled), _result(report, polled))
+        found = self._drifted()
+        return Done(_told(report, polled) + said(found), _result(report, polled) | told(found))
 
 
 def _told(report: Report, polled: Polled) -> str:

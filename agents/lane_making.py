@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from agents.backfill import Backfill
 from agents.completeness import Completeness
 from agents.credentials import Credentials
 from agents.dates import Dates
+from agents.drift import FindDrift, drifted
 from agents.nightly import Nightly
 from agents.operations import Operations
 from agents.orders import JOINED, handlers
@@ -152,7 +153,12 @@ class LaneMaker:
         contacts, zoho, index = self._contacts(record, number, leavers)
         upkeep = self._upkeep(record, bamboohr, kept)
         reconciler = self._reconciler(record, bamboohr, number, upkeep)
-        completeness = Completeness(reconciler, partial(self._heard, record.connection), self.clock)
+        completeness = Completeness(
+            reconciler,
+            partial(self._heard, record.connection),
+            drifted=lambda: drifted(self._states(record.connection, number)),
+            clock=self.clock,
+        )
         operations = Operations(
             record.connection,
             handlers(
@@ -163,7 +169,7 @@ class LaneMaker:
                 upkeep,
                 reconciler,
                 completeness,
-                self._backfill(record, number, people, contacts, bamboohr, index),
+                self._backfill(record, number, people, contacts, bamboohr, zoho, index),
             ),
             joined=JOINED,
             company=lambda: self._company(record.connection, number),
@@ -179,6 +185,12 @@ class LaneMaker:
             clock=self.clock,
         )
         return Made(people, contacts, leavers, operations, upkeep, reconciler, nightly, self._dates(record, number))
+
+    def _states(self, connection: ConnectionId, number: int) -> Iterator[ContactState]:
+        """The rows of the connection's contacts."""
+        for key in self.contacts.keys(number, f"{connection}/"):
+            if (state := self.contacts.get(number, key)) is not None:
+                yield state
 
     def _company(self, connection: ConnectionId, number: int) -> Company | None:
         return self.companies.get(number, f"{connection}/company")
@@ -217,6 +229,7 @@ class LaneMaker:
         people: Lane,
         contacts: Lane,
         client: BambooHr,
+        books: ZohoBooks,
         index: ContactIndex,
     ) -> Backfill:
         """Loads everybody when it is asked to."""
@@ -234,14 +247,31 @@ class LaneMaker:
             folded=folded,
             clock=self.clock,
         )
+
+        def state_of(key: ContactKey) -> ContactState | None:
+            return self.contacts.get(number, f"{prefix}{key}")
+
+        def keys() -> Iterator[ContactKey]:
+            return (ContactKey(key.removeprefix(prefix)) for key in self.contacts.keys(number, prefix))
+
+        drift = FindDrift(
+            record.connection,
+            read=books.contact,
+            index=index,
+            state_of=state_of,
+            keys=keys,
+            append=self.log.append,
+            clock=self.clock,
+        )
         return Backfill(
             record,
             people=people,
             contacts=contacts,
             everybody=everybody,
             index=index,
-            state_of=lambda key: self.contacts.get(number, f"{prefix}{key}"),
-            keys=lambda: (ContactKey(key.removeprefix(prefix)) for key in self.contacts.keys(number, prefix)),
+            drift=drift,
+            state_of=state_of,
+            keys=keys,
             company=lambda: self._company(record.connection, number),
             everyone=lambda: self.people_of(record.connection, number),
             events_folded=lambda: folded(HR_EVENTS.name, self.log.newest(HR_EVENTS.name, number)),

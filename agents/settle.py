@@ -1,5 +1,6 @@
 """Settle: learn what happened in Zoho, which contacts were given up, which lanes wait for somebody to act, what the
-leaver guard decided, which commands were carried out, and how far BambooHR's change feed was read.
+leaver guard decided, which contacts somebody changed, which commands were carried out, and how far BambooHR's change
+feed was read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from stream.core import folds, set_aside
 from stream.core.rows import Company, ContactState
 from stream.records import (
     CommandOutcome,
+    DriftOutcome,
     GuardOutcome,
     LaneOutcome,
     PollOutcome,
@@ -63,5 +65,10 @@ def settle(
                 case PollOutcome() as outcome:
                     company = step.get(companies, "company") or Company()
                     await step.write(companies, {"company": folds.poll(company, outcome, step.position)})
+                case DriftOutcome() as outcome:
+                    if not all(map(step.is_of_this_life, folds.wish_of(outcome))):
+                        continue
+                    state = step.get(contacts, outcome.contact_key) or folds.not_wished_yet(outcome.employee)
+                    await step.write(contacts, {outcome.contact_key: folds.drift(state, outcome, step.position)})
                 case WebhookOutcome() | RepairOutcome():
                     pass  # told for the audit alone

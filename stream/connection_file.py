@@ -23,6 +23,7 @@ from stream.records import (
     BambooHrSettings,
     Connection,
     ConnectionId,
+    Drift,
     LeaverGuard,
     Mapping,
     OAuthClient,
@@ -176,7 +177,7 @@ class ReconcileSection(Section):
     quiet: list[Annotated[str, AfterValidator(_quiet)]] = []
     time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     sweep: Annotated[str, AfterValidator(_sweep)] = Reconciling().sweep or ""
-    drift: Literal["put back", "leave"] = "put back"
+    drift: Drift = "put back"
 
     @model_validator(mode="after")
     def _runs(self) -> Self:

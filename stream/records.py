@@ -346,6 +346,24 @@ class PollOutcome(Record):
     at: AwareDatetime
 
 
+class DriftOutcome(Record):
+    """A contact that somebody changed in Zoho Books was looked at, and is left so; what it shows is told.
+
+    fields: names of those that do not show what we wrote, "contact" where it was deleted; empty: all do. settled: up to
+    which employees offset its debt was paid then; chain: the causes of that wish. modified_at: of the change, by Zoho's
+    clock; None where there is no contact, or Zoho did not say.
+    """
+
+    kind: Literal["drift"] = "drift"
+    contact_key: ContactKey
+    employee: EmployeeId
+    fields: tuple[str, ...]
+    settled: int
+    chain: tuple[LogPosition, ...]
+    modified_at: AwareDatetime | None
+    at: AwareDatetime
+
+
 class RepairOutcome(Record):
     """What became of those whom a poll had missed: the record of its end.
 
@@ -363,7 +381,14 @@ class RepairOutcome(Record):
 
 
 Outcome = Annotated[
-    SyncOutcome | LaneOutcome | GuardOutcome | CommandOutcome | WebhookOutcome | PollOutcome | RepairOutcome,
+    SyncOutcome
+    | LaneOutcome
+    | GuardOutcome
+    | CommandOutcome
+    | WebhookOutcome
+    | PollOutcome
+    | DriftOutcome
+    | RepairOutcome,
     Field(discriminator="kind"),
 ]
 
@@ -545,6 +570,10 @@ class QuietHours(Model):
     end: int = Field(ge=0, lt=24 * 60)
 
 
+Drift = Literal["put back", "report", "leave"]
+"""What becomes of a mapped field that somebody changed in Zoho Books. A later change in BambooHR is written anyhow."""
+
+
 class Reconciling(Model):
     """When BambooHR is asked who has changed: every so many seconds, or by a cron expression; neither: never by itself.
 
@@ -558,7 +587,7 @@ class Reconciling(Model):
     quiet: tuple[QuietHours, ...] = ()
     time_zone: str = "UTC"
     sweep: str | None = "30 2 * * *"
-    drift: Literal["put back", "leave"] = "put back"
+    drift: Drift = "put back"
 
 
 class LeaverGuard(Model):
@@ -722,6 +751,7 @@ AnyRecord = (
     | CommandOutcome
     | WebhookOutcome
     | PollOutcome
+    | DriftOutcome
     | RepairOutcome
     | DeadLetter
     | Connection

@@ -15,6 +15,7 @@ from stream.records import (
     ConnectionId,
     ContactUpsert,
     DeadLetter,
+    DriftOutcome,
     EmployeeSnapshot,
     GuardOutcome,
     HrEvent,
@@ -82,7 +83,7 @@ EMPLOYEES = Topic(f"{PREFIX}employees", (EmployeeSnapshot,), "connection", None)
 CONTACT_UPSERTS = Topic(f"{PREFIX}contact-upserts", (ContactUpsert,), "connection", None)
 OUTCOMES = Topic(
     f"{PREFIX}outcomes",
-    (SyncOutcome, LaneOutcome, GuardOutcome, CommandOutcome, WebhookOutcome, PollOutcome, RepairOutcome),
+    (SyncOutcome, LaneOutcome, GuardOutcome, CommandOutcome, WebhookOutcome, PollOutcome, DriftOutcome, RepairOutcome),
     "connection",
     None,
 )

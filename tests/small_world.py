@@ -26,6 +26,7 @@ from stream.records import (
     ContactKey,
     ContactUpsert,
     Decision,
+    DriftOutcome,
     Email,
     EmployeeId,
     EmployeeSnapshot,
@@ -49,6 +50,7 @@ HR_EVENTS, EMPLOYEES, CONTACT_UPSERTS, OUTCOMES, COMMANDS = (
     f"rosterbook.{name}" for name in ("hr-events", "employees", "contact-upserts", "outcomes", "commands")
 )
 SETTLE_TIME = 60.0
+AnyOutcome = SyncOutcome | GuardOutcome | DriftOutcome
 
 
 def at(topic: str, offset: int) -> LogPosition:
@@ -104,9 +106,12 @@ class Tables:
     def wish(self, upsert: ContactUpsert, position: LogPosition) -> None:
         self.contacts[upsert.contact_key] = folds.wish(self.contacts.get(upsert.contact_key), upsert, position)
 
-    def learn(self, outcome: SyncOutcome | GuardOutcome, position: LogPosition) -> None:
+    def learn(self, outcome: AnyOutcome, position: LogPosition) -> None:
         if isinstance(outcome, GuardOutcome):
             self.company = folds.watch(self.company, outcome, position)
+        elif isinstance(outcome, DriftOutcome):
+            state = self.contacts[outcome.contact_key]
+            self.contacts[outcome.contact_key] = folds.drift(state, outcome, position)
         else:
             self.contacts[outcome.contact_key] = folds.learn(self.contacts[outcome.contact_key], outcome, position)
 
@@ -137,7 +142,7 @@ class SmallWorld:
         self.hr_events: list[HrEvent] = []
         self.employees: list[EmployeeSnapshot] = []
         self.upserts: list[ContactUpsert] = []
-        self.outcomes: list[SyncOutcome | GuardOutcome] = []
+        self.outcomes: list[AnyOutcome] = []
         self.commands: list[Command] = []
         self.learnt = 0
         self.paying: dict[ContactKey, Coroutine[Any, Any, Paid | None]] = {}
@@ -316,16 +321,16 @@ class SmallWorld:
         return keep_contacts(
             self.zoho,
             self.tables.contacts.get,
-            self._append,
+            self.append,
             self.clock,
             mapping=self.mapping,
             index=self.index,
             leavers=Leavers(
-                ACME, self.policy, window_of=lambda: self.tables.company.window, append=self._append, clock=self.clock
+                ACME, self.policy, window_of=lambda: self.tables.company.window, append=self.append, clock=self.clock
             ),
         )
 
-    async def _append(self, outcome: SyncOutcome | GuardOutcome) -> LogPosition:
+    async def append(self, outcome: AnyOutcome) -> LogPosition:
         await pause()
         self.outcomes.append(outcome)
         return at(OUTCOMES, len(self.outcomes) - 1)
@@ -360,7 +365,7 @@ class SmallWorld:
 def keep_contacts(
     zoho: MemoryZoho,
     state_of: Callable[[ContactKey], ContactState | None],
-    append: Callable[[SyncOutcome | GuardOutcome], Coroutine[Any, Any, LogPosition]],
+    append: Callable[[AnyOutcome], Coroutine[Any, Any, LogPosition]],
     clock: Clock,
     *,
     preview: bool = False,

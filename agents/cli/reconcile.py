@@ -27,6 +27,7 @@ MISSING = {
     "delivery": "its webhook",
     "fetched_at": "read again at",
 }
+DRIFT = {"employee": "employee", "fields": "changed in Zoho Books and left so"}
 """Field -> title of its column."""
 
 
@@ -53,7 +54,8 @@ async def reconcile(
     connection
         Its id; may be left out when there is only one.
     report
-        Look further back, and tell which changes were told by webhooks in time, late, twice, or not at all.
+        Look further back, and tell which changes were told by webhooks in time, late, twice, or not at all; and which
+        contacts somebody has changed in Zoho Books, where the connection has that reported.
     hours
         How far a report looks back, up to 14 days.
     wait
@@ -91,10 +93,15 @@ def _show(answer: CommandOutcome, *, report: bool) -> None:
     if answer.state == "failed":
         print_error(answer.says)
         return
-    columns, rows = (MISSING, "missing_changes") if report else (MISSED, "missed")
-    if found := _rows(answer.result.get(rows)):
-        print_table(list(columns.values()), [[one.get(name) or "" for name in columns] for one in found])
+    tables = ((MISSING, "missing_changes"), (DRIFT, "drift")) if report else ((MISSED, "missed"),)
+    for columns, rows in tables:
+        if found := _rows(answer.result.get(rows)):
+            print_table(list(columns.values()), [[_cell(one.get(name)) for name in columns] for one in found])
     say(answer.says)
+
+
+def _cell(value: JsonValue) -> JsonValue:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value or ""
 
 
 def _rows(found: JsonValue) -> Sequence[Mapping[str, JsonValue]]:

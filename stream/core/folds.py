@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from stream.core.debt import NOTHING, Debt
-from stream.core.rows import Asked, Attempt, Company, ContactState, Leave, Person, Polled, Suspension, Window
+from stream.core.rows import Asked, Attempt, Company, ContactState, Drifted, Leave, Person, Polled, Suspension, Window
 from stream.records import (
     Command,
     CommandOutcome,
     ContactUpsert,
     DesiredContact,
+    DriftOutcome,
     EmployeeId,
     GuardOutcome,
     HrEvent,
@@ -142,6 +143,7 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
             "held_at": outcome.at if outcome.by_guard else state.held_at,
             "taken": taken,
             "applied": outcome.fingerprint or (None if outcome.action == "attempting" else state.applied),
+            "drifted": state.drifted if outcome.fingerprint is None else None,
             "modified_at": outcome.modified_at if outcome.fingerprint is not None else state.modified_at,
             "error": outcome.reason if outcome.action in ("failed", "held") else state.error if unresolved else None,
             "folded": state.folded_with(position),
@@ -149,7 +151,15 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
     )
 
 
-def wish_of(outcome: SyncOutcome) -> tuple[LogPosition, ...]:
+def drift(state: ContactState, outcome: DriftOutcome, position: LogPosition) -> ContactState:
+    """Somebody changed the contact; of no interest where it has been written to since."""
+    update: dict[str, object] = {"folded": state.folded_with(position)}
+    if state.debt.settled == outcome.settled and state.unresolved is None:
+        update["drifted"] = Drifted(fields=outcome.fields, modified_at=outcome.modified_at)
+    return state.model_copy(update=update)
+
+
+def wish_of(outcome: SyncOutcome | DriftOutcome) -> tuple[LogPosition, ...]:
     """The reading from which the outcome's wish followed: what it settles is offsets of its topic."""
     return tuple(cause for cause in outcome.chain if cause.topic == EMPLOYEES.name)
 

@@ -133,6 +133,13 @@ class Leave(Model):
     offset: int
 
 
+class Drifted(Model):
+    """Somebody changed the contact in Zoho Books, and it is left so. As the DriftOutcome says."""
+
+    fields: tuple[str, ...]
+    modified_at: AwareDatetime | None
+
+
 class ContactState(Row):
     """Table `contacts`: connection and contact key.
 
@@ -144,6 +151,7 @@ class ContactState(Row):
     active: whether the contact was active when that was seen last; None while nobody has looked.
     left: when it was made inactive last. held_at: when the leaver guard held it last.
     taken: up to which the debt is parked since another contact shows the address.
+    drifted: what was found when it was looked at after somebody had changed it; None once it is known to be as we want.
     """
 
     employee: EmployeeId
@@ -160,6 +168,7 @@ class ContactState(Row):
     held_at: AwareDatetime | None = None
     taken: int = NOTHING
     modified_at: AwareDatetime | None = None
+    drifted: Drifted | None = None
     unresolved: Attempt | None = None
     error: str | None = None
 

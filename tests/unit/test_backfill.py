@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from agents.backfill import NAME, READINGS, Backfill
+from agents.drift import FindDrift
 from agents.operations import Done
 from stream.bamboohr.client import PageMoved
 from stream.bamboohr.everybody import Sweep
@@ -97,6 +98,7 @@ class Owner:
             contacts=cast(Any, self.contacts),
             everybody=cast(Any, self),
             index=self.world.index,
+            drift=find_drift(self.world),
             state_of=self.world.tables.contacts.get,
             keys=lambda: iter(list(self.world.tables.contacts)),
             company=lambda: self.company,
@@ -131,6 +133,18 @@ class Owner:
 
     def carried_out(self) -> Done:
         return run(self.load(self.company.asked[NAME]), VirtualTime())
+
+
+def find_drift(world: SmallWorld) -> FindDrift:
+    return FindDrift(
+        ACME,
+        read=world.zoho.contact,
+        index=world.index,
+        state_of=world.tables.contacts.get,
+        keys=lambda: iter(list(world.tables.contacts)),
+        append=world.append,
+        clock=world.clock,
+    )
 
 
 def command() -> Command:

@@ -572,7 +572,7 @@ def test_a_refused_contact_is_parked_with_the_class_of_the_error() -> None:
 def test_when_too_many_contacts_are_refused_the_next_one_stays_owed_and_is_tried_again() -> None:
     world = SmallWorld(fault=lambda: "refused")
     guard = FloodGuard(FloodPolicy(run=2))
-    world.work = keep_contacts(world.zoho, world.tables.contacts.get, world._append, world.clock, guard=guard)
+    world.work = keep_contacts(world.zoho, world.tables.contacts.get, world.append, world.clock, guard=guard)
     for employee in ("1", "2", "3"):
         world.hire(employee, person(f"p{employee}@acme.test"))
     for employee in ("1", "2"):
@@ -595,7 +595,7 @@ def test_when_too_many_contacts_are_refused_the_next_one_stays_owed_and_is_tried
 def test_a_contact_that_waits_for_a_person_is_no_failure_to_the_flood_guard() -> None:
     world = SmallWorld()
     guard = FloodGuard(FloodPolicy(run=0))
-    world.work = keep_contacts(world.zoho, world.tables.contacts.get, world._append, world.clock, guard=guard)
+    world.work = keep_contacts(world.zoho, world.tables.contacts.get, world.append, world.clock, guard=guard)
     world.hire("1", person("a@acme.test"))
     world.settle()
     next(iter(only(world).persons.values()))["email"] = "b@acme.test"

@@ -409,7 +409,7 @@ def test_in_preview_nobody_is_held_and_the_guard_decides_once_the_connection_is_
     leave(world, range(1, 12))
     live, world.work = (
         world.work,
-        keep_contacts(world.zoho, world.tables.contacts.get, world._append, world.clock, preview=True),
+        keep_contacts(world.zoho, world.tables.contacts.get, world.append, world.clock, preview=True),
     )
     for key in world.due():
         world.begin(key)

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from agents.completeness import Completeness
+from agents.drift import Differing
 from agents.reconciling import FOLLOWED_S, CompanyRows, Reconciler
 from stream.bamboohr import poll
 from stream.core import folds
@@ -457,6 +458,13 @@ def test_a_log_that_cannot_be_read_keeps_nobody_from_being_read_again() -> None:
     assert owner.reconciler.reason is None
 
 
+ADA_DIFFERS = {EmployeeId("11"): ("department", "notes"), EmployeeId("7"): ("contact",)}
+
+
+def completeness(owner: Owner, heard_since: Any, drifted: Differing | None = None) -> Completeness:
+    return Completeness(owner.reconciler, heard_since, drifted=lambda: drifted or {}, clock=owner.loop)
+
+
 def report(hours: str = "24") -> Asked:
     return Asked(cause=at("rosterbook.commands", 4), arguments={"hours": hours})
 
@@ -474,7 +482,7 @@ def test_a_report_looks_back_and_names_what_was_missing_and_has_it_read() -> Non
             asked_from.append(moment)
             return [*heard, *(Heard.of(event) for event in owner.of(HrEvent))]
 
-        done = await Completeness(owner.reconciler, heard_since, owner.loop).carry_out(report())
+        done = await completeness(owner, heard_since, ADA_DIFFERS).carry_out(report())
         result = cast(Any, done.result)
         assert owner.since == [pytest.approx(START - timedelta(hours=24), abs=timedelta(seconds=1))]
         assert asked_from == [owner.since[0] - OVERLAP]
@@ -484,6 +492,11 @@ def test_a_report_looks_back_and_names_what_was_missing_and_has_it_read() -> Non
         assert (missing["employee"], missing["delivery"]) == ("8", "not sent")
         assert result["late_changes"][0]["came_after_s"] == 20 * 60
         assert "missing: 1; came twice: 1." in done.says
+        assert done.says.endswith(" 2 contacts were changed in Zoho Books and left so.")
+        assert (result["drifted"], result["drift"]) == (
+            2,
+            [{"employee": "7", "fields": ["contact"]}, {"employee": "11", "fields": ["department", "notes"]}],
+        )
         assert "8" in owner.read_again
         assert "9" not in owner.read_again
 
@@ -498,7 +511,7 @@ def test_a_report_comes_after_a_run_that_is_under_way() -> None:
         owner.slow = 5.0
         owner.log_trouble = CredentialsRefused("The key sees no webhooks.")
         await asyncio.sleep(901)
-        done = await Completeness(owner.reconciler, nothing, owner.loop).carry_out(report("1"))
+        done = await completeness(owner, nothing).carry_out(report("1"))
         assert len(owner.since) == 2
         assert done.says.endswith("The log of its deliveries was not read: The key sees no webhooks.")
 
@@ -509,6 +522,6 @@ def test_a_report_comes_after_a_run_that_is_under_way() -> None:
 def test_a_report_that_looks_too_far_back_is_refused(hours: str) -> None:
     async def live(owner: Owner) -> None:
         with pytest.raises(RecordRefused, match="1 to 336 hours"):
-            await Completeness(owner.reconciler, cast(Any, None), owner.loop).carry_out(report(hours))
+            await completeness(owner, cast(Any, None)).carry_out(report(hours))
 
     lived(live)

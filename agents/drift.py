@@ -1,0 +1,119 @@
+"""Finds what somebody changed by hand in Zoho Books, for a connection that has it reported and not put back: each
+contact that has moved is read once, and what it shows is on the log. Nothing is written to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import partial
+
+from pydantic import JsonValue
+
+from stream.clock import Clock
+from stream.core.contact import ActualContact, without_unknown_persons
+from stream.core.drift import differing, is_to_be_looked_at
+from stream.core.folds import on_employees
+from stream.core.rows import ContactState
+from stream.errors import NotFound
+from stream.patience import Patience
+from stream.records import ConnectionId, ContactId, ContactKey, DriftOutcome, EmployeeId
+from stream.telemetry import log
+from stream.zoho.index import ContactIndex
+from stream.zoho.models import moment
+
+logger = log("drift")
+
+AT_ONCE = 500
+"""Contacts that are looked at before the loop gets a turn."""
+SHOWN = 2000
+"""People whom an answer names; it says how many there are in all."""
+Differing = dict[EmployeeId, tuple[str, ...]]
+"""Whose contact does not show what we wrote -> in which fields."""
+
+
+class FindDrift:
+    """Of one connection. index: filled; it tells which contacts have moved."""
+
+    def __init__(
+        self,
+        connection: ConnectionId,
+        *,
+        read: Callable[[ContactId], Awaitable[ActualContact]],
+        index: ContactIndex,
+        state_of: Callable[[ContactKey], ContactState | None],
+        keys: Callable[[], Iterator[ContactKey]],
+        append: Callable[[DriftOutcome], Awaitable[object]],
+        clock: Clock,
+    ) -> None:
+        """read: a contact in full; raises NotFound. keys: of all the connection's contacts."""
+        self._connection = connection
+        self._read = read
+        self._index = index
+        self._state_of = state_of
+        self._keys = keys
+        self._append = append
+        self._clock = clock
+
+    async def __call__(self, patience: Patience) -> Differing:
+        """All that differ now, those included that were found earlier. Raises what the client and the log raise."""
+        found: Differing = {}
+        for number, key in enumerate(list(self._keys()), 1):
+            state = self._state_of(key)
+            if state is not None and state.contact_id is not None:
+                fields = await self._of(key, state, state.contact_id, patience)
+                if fields:
+                    found[state.employee] = fields
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        logger.info("drift.done", connection=self._connection, people=len(found))
+        return found
+
+    async def _of(
+        self, key: ContactKey, state: ContactState, contact: ContactId, patience: Patience
+    ) -> tuple[str, ...]:
+        row = self._index.row(contact)
+        modified_at = None if row is None else moment(row.last_modified_time)
+        if not is_to_be_looked_at(state, row is not None, modified_at):
+            return () if state.drifted is None else state.drifted.fields
+        actual: ActualContact | None = None
+        try:
+            if row is not None:
+                actual = without_unknown_persons(await patience(partial(self._read, contact)))
+        except NotFound:
+            self._index.gone(contact)
+            modified_at = None
+        wish = on_employees(state.chain)
+        outcome = DriftOutcome(
+            connection=self._connection,
+            contact_key=key,
+            employee=state.employee,
+            fields=differing(state, actual),
+            settled=state.debt.settled,
+            chain=() if wish is None else (wish,),
+            modified_at=modified_at if actual is None else moment(actual.last_modified_time),
+            at=self._clock.now(),
+        )
+        await self._append(outcome)
+        return outcome.fields
+
+
+def drifted(states: Iterable[ContactState]) -> Differing:
+    """Whose contact differed when it was looked at last."""
+    return {state.employee: state.drifted.fields for state in states if state.drifted and state.drifted.fields}
+
+
+def told(found: Differing) -> dict[str, JsonValue]:
+    """For machines: drifted = how many; drift = employee and the names of fields, up to SHOWN, no values."""
+    named: list[JsonValue] = [
+        {"employee": employee, "fields": list(fields)}
+        for employee, fields in sorted(found.items(), key=lambda one: (len(one[0]), one[0]))[:SHOWN]
+    ]
+    return {"drifted": len(found), "drift": named}
+
+
+def said(found: Differing) -> str:
+    """A sentence about them, with a space before it; empty where there are none."""
+    some = len(found) > 1
+    contacts = f"{len(found)} contacts were" if some else "1 contact was"
+    return f" {contacts} changed in Zoho Books and left so." if found else ""
