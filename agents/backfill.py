@@ -8,7 +8,7 @@ connection goes on from there, with the contacts read anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 
 from pydantic import JsonValue
@@ -156,6 +156,13 @@ class Backfill:
         row = None if state is None or state.contact_id is None else self._index.row(state.contact_id)
         return has_moved(state, row is not None, None if row is None else moment(row.last_modified_time))
 
+    def _missed(self, faults: Mapping[str, JsonValue]) -> str:
+        """What webhooks and polls had missed; everybody is new to a first load."""
+        company = self._company()
+        if company is None or company.swept_at is None or not faults:
+            return ""
+        return f" Found: {', '.join(f'{count} {kind}' for kind, count in faults.items())}."
+
     async def _find_drift(self) -> Differing | None:
         """None where it was not looked for."""
         if self._record.reconcile.drift != "report" or not self._index.filled:
@@ -213,9 +220,11 @@ class Backfill:
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         people = self._sweep.people
+        faults: dict[str, JsonValue] = {**dict(sorted(self._sweep.found.items()))}
         result: dict[str, JsonValue] = {
             "people": people,
             "set_aside": set_aside,
+            "differed": faults,
             **({} if found is None else told(found)),
         }
         if not people:
@@ -224,7 +233,9 @@ class Backfill:
             return Done(f"{people} people were read, and what would be done is recorded: nothing was written.", result)
         rest = f"; {set_aside} contacts are held or failed" if set_aside else ""
         return Done(
-            f"{people} people were read, and their contacts are as they should be{rest}.{said(found or {})}", result
+            f"{people} people were read, and their contacts are as they should be{rest}."
+            f"{self._missed(faults)}{said(found or {})}",
+            result,
         )
 
 

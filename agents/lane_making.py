@@ -27,6 +27,7 @@ from agents.orders import JOINED, handlers
 from agents.own_secrets import OwnSecrets
 from agents.partition import Partition
 from agents.reconciling import CompanyRows, Reconciler
+from agents.sweeping import Sweeping
 from agents.tables import Rows
 from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
@@ -159,18 +160,17 @@ class LaneMaker:
             drifted=lambda: drifted(self._states(record.connection, number)),
             clock=self.clock,
         )
+        sweeping = Sweeping(
+            record.connection,
+            reconciler.carry_out,
+            self._backfill(record, number, people, contacts, bamboohr, zoho, index),
+            company=lambda: self._company(record.connection, number),
+            append=self.log.append,
+            clock=self.clock,
+        )
         operations = Operations(
             record.connection,
-            handlers(
-                record,
-                bamboohr,
-                zoho,
-                self._own,
-                upkeep,
-                reconciler,
-                completeness,
-                self._backfill(record, number, people, contacts, bamboohr, zoho, index),
-            ),
+            handlers(record, bamboohr, zoho, self._own, upkeep, completeness, sweeping),
             joined=JOINED,
             company=lambda: self._company(record.connection, number),
             append=self.log.append,

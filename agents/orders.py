@@ -8,8 +8,9 @@ from agents import backfill
 from agents.completeness import REPORT, Completeness
 from agents.operations import Done, Handler
 from agents.own_secrets import OwnSecrets
-from agents.reconciling import RECONCILE, Reconciler
+from agents.reconciling import RECONCILE
 from agents.removal import remove
+from agents.sweeping import Sweeping
 from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
 from stream.checklist import checklist
@@ -31,9 +32,8 @@ def handlers(
     books: ZohoBooks,
     own: OwnSecrets,
     upkeep: Upkeep | None,
-    reconciler: Reconciler,
     completeness: Completeness,
-    load: backfill.Backfill,
+    sweeping: Sweeping,
 ) -> dict[str, Handler]:
     """Command -> what carries it out, with the clients of the connection."""
 
@@ -82,7 +82,7 @@ def handlers(
         "rotate webhook": rotate_webhook,
         "check mapping": check_mapping,
         "remove": take_away,
-        RECONCILE: reconciler.carry_out,
+        RECONCILE: sweeping.reconcile,
         REPORT: completeness.carry_out,
-        backfill.NAME: load,
+        backfill.NAME: sweeping.load,
     }

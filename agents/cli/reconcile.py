@@ -1,5 +1,5 @@
-"""`rosterbook reconcile`: whoever changed in BambooHR without a notice is read again, by the worker that owns the
-connection.
+"""`rosterbook reconcile`: whoever changed in BambooHR without a notice is read again, and then everybody, by the worker
+that owns the connection.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ async def reconcile(
     wait: Annotated[bool, Parameter(negative="--no-wait", show_default=False)] = True,
     json: bool = False,
 ) -> int:
-    """Ask BambooHR who has changed, and read those again of whom no notice came; this also happens on a schedule.
+    """Ask BambooHR who has changed, read those again of whom no notice came, and then everybody; this also happens on a
+    schedule.
 
     A run that is under way is joined. Ctrl-C ends the waiting alone: the worker goes on.
 

@@ -9,6 +9,7 @@ whatever came of it would be for somebody else to decide.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -19,6 +20,7 @@ from stream.bamboohr.models import EmployeePage
 from stream.clock import Clock
 from stream.codec import fingerprint
 from stream.core.mapping import FIELDS, fields_to_read
+from stream.core.repair import Finding, finding
 from stream.core.rows import Person
 from stream.patience import Patience
 from stream.records import AnyRecord, ConnectionId, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Model
@@ -44,7 +46,8 @@ class Sweep(Model):
     """How far a reading of everybody has come; with it the next owner goes on.
 
     began: hr-events offset of its first page. after: cursor of the next page. people: that the pages have shown so far,
-    of `total`, where BambooHR says how many there are. ended: there is no further page.
+    of `total`, where BambooHR says how many there are. ended: there is no further page. found: how many of whom the
+    pages told all had what kind of fault.
     """
 
     began: int | None = None
@@ -52,11 +55,12 @@ class Sweep(Model):
     people: int = 0
     total: int | None = None
     ended: bool = False
+    found: dict[Finding, int] = {}
 
     @property
     def anew(self) -> Sweep:
         """From the first page, without those who were read already."""
-        return Sweep(began=self.began)
+        return Sweep(began=self.began, found=self.found)
 
 
 class Pages(Protocol):
@@ -118,13 +122,14 @@ class ReadEverybody:
             rows = {who: fields for who, fields in page.rows if who not in seen}
             seen.update(rows)
             snapshots = {who: self._snapshot(who, fields, cause, read_at) for who, fields in rows.items()}
-            await self._append(snapshots, began, insists)
+            found = Counter(sweep.found) + await self._append(snapshots, began, insists)
             sweep = Sweep(
                 began=began,
                 after=page.next,
                 people=sweep.people + len(rows),
                 total=page.total,
                 ended=page.next is None,
+                found=dict(found),
             )
             if sweep.ended and sweep.people < (sweep.total or 0):
                 raise PageMoved("BambooHR's list ended before everybody was on it; it is read anew.")
@@ -153,8 +158,11 @@ class ReadEverybody:
 
     async def _append(
         self, snapshots: Mapping[EmployeeId, EmployeeSnapshot], began: int, insists: Callable[[Person], bool]
-    ) -> None:
-        """Append those of people who are due, or have them read alone, and return when that is folded."""
+    ) -> Counter[Finding]:
+        """Append those of people who are due, or have them read alone, and return when that is folded; what was found
+        of the former.
+        """
+        before_it: dict[EmployeeId, tuple[Person, bool]] = {}
         newest: LogPosition | None = None
         alone: dict[bool, list[EmployeeId]] = {False: [], True: []}
         people = list(snapshots)
@@ -165,7 +173,8 @@ class ReadEverybody:
                 if person.debt.owed or person.debt.settled >= began:
                     continue
                 if self._tells_all(snapshots[employee]):
-                    batch.append(snapshots[employee].model_copy(update={"insists": insists(person)}))
+                    before_it[employee] = person, insists(person)
+                    batch.append(snapshots[employee].model_copy(update={"insists": before_it[employee][1]}))
                 else:
                     alone[insists(person)].append(employee)
             before, newest = newest, (await self._log.append_all(batch))[-1] if batch else newest
@@ -177,6 +186,10 @@ class ReadEverybody:
             await reread(
                 self._connection, employees, "sweep", self._append_and_fold, self._clock.now(), insists=insisting
             )
+        kinds = (
+            finding(person, self._person_of(who) or person, insists=moved) for who, (person, moved) in before_it.items()
+        )
+        return Counter(kind for kind in kinds if kind is not None)
 
     async def _append_and_fold(self, event: HrEvent) -> LogPosition:
         position = await self._log.append(event)

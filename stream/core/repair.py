@@ -24,6 +24,22 @@ class Repair:
     shown: DesiredContact | None
 
 
+Finding = Literal["missing", "stale", "left", "changed in Zoho Books"]
+"""What a reading of everybody finds of one: no contact yet, another one than they should have, an active one of who has
+left, one that somebody changed by hand and that is put back.
+"""
+
+
+def finding(before: Person, after: Person, *, insists: bool) -> Finding | None:
+    """before, after: the row without the reading, and with it. insists: the contact is not as we know it."""
+    if before.shown is None:
+        return "missing" if after.shown is not None and after.shown.active else None
+    if before.shown != after.shown:
+        left = before.shown.active and after.shown is not None and after.shown.active is False
+        return "left" if left else "stale"
+    return "changed in Zoho Books" if insists else None
+
+
 def standing(
     repair: Repair, person: Person | None, contact_of: Callable[[ContactKey], ContactState | None]
 ) -> Standing:

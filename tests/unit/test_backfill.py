@@ -170,7 +170,7 @@ def test_it_ends_when_all_are_read_and_none_of_their_contacts_is_owed_any_more()
     loop = VirtualTime()
     done = run(both(), loop)
     assert 100.0 <= loop.monotonic() < 102.0
-    assert done.result == {"people": 3, "set_aside": 0}
+    assert done.result == {"people": 3, "set_aside": 0, "differed": {}}
     assert done.says == "3 people were read, and their contacts are as they should be."
     assert (owner.people.bulk, owner.contacts.bulk) == (1, 1)
     assert not owner.world.index.filled, "it is of no use afterwards"
@@ -334,3 +334,12 @@ def test_a_contact_whose_time_of_change_zoho_did_not_tell_is_read_once_more() ->
     world.settle()
     drive(world.index.fill(Patience()))
     assert owner.load._has_moved(world.tables.people[EmployeeId("1")]), "marking it inactive tells no time"
+
+
+@pytest.mark.parametrize(("swept", "says"), [(None, "should be."), (START, "should be. Found: 1 left, 2 stale.")])
+def test_what_was_found_is_told_but_not_after_a_first_load_to_which_everybody_is_new(swept: Any, says: str) -> None:
+    owner = Owner([Sweep(began=1, people=3, total=3, ended=True, found={"stale": 2, "left": 1})])
+    owner.company = owner.company.model_copy(update={"swept_at": swept})
+    done = owner.carried_out()
+    assert done.says.endswith(says)
+    assert done.result["differed"] == {"left": 1, "stale": 2}

@@ -189,3 +189,26 @@ async def test_a_person_whose_contact_moved_is_insisted_on() -> None:
     pages = company.reader.pages(Sweep(), Patience(), lambda one: one.debt.settled == 3)
     assert [one.ended async for one in pages] == [True]
     assert [(s.employee, s.insists) for s in company.snapshots] == [("1", False), ("2", True)]
+
+
+async def test_what_was_missing_stale_or_left_over_is_counted_with_the_page() -> None:
+    company = Company(page("1", "2", "3", "4", total=4))
+    gone = EmployeePage(
+        (
+            (EmployeeId("1"), RECORD | {"workEmail": "1@acme.test"}),
+            (EmployeeId("2"), RECORD | {"workEmail": "2@acme.test", "jobTitleName": "Lead"}),
+            (EmployeeId("3"), RECORD | {"workEmail": "3@acme.test", "status": "Inactive"}),
+            (EmployeeId("5"), RECORD | {"workEmail": "5@acme.test"}),
+            (EmployeeId("6"), RECORD | {"workEmail": "6@acme.test", "status": "Inactive"}),
+        ),
+        frozenset(),
+        5,
+        None,
+    )
+    (first,) = await company.read()
+    assert first.found == {"missing": 4}
+    company.answers.append(gone)
+    patience = Patience(RetryPolicy(first=0.0))
+    moved = company.tables.people[EmployeeId("1")].contact_key
+    (second,) = [one async for one in company.reader.pages(Sweep(), patience, lambda one: one.contact_key == moved)]
+    assert second.found == {"changed in Zoho Books": 1, "stale": 1, "left": 1, "missing": 1}
