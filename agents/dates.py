@@ -10,6 +10,7 @@ from datetime import date
 from agents.rounds import Rounds
 from stream.clock import Clock
 from stream.core.rows import Person
+from stream.core.window import day_in
 from stream.records import ConnectionId, EmployeeId, HrEvent
 from stream.rereading import reread
 from stream.telemetry import log
@@ -30,8 +31,10 @@ class Dates:
         append: Callable[[HrEvent], Awaitable[object]],
         crashed: Callable[[BaseException], None],
         clock: Clock,
+        time_zone: str = "UTC",
     ) -> None:
-        """people: all rows of the connection."""
+        """people: all rows of the connection. time_zone: where the company is."""
+        self._time_zone = time_zone
         self._connection = connection
         self._people = people
         self._append = append
@@ -49,10 +52,11 @@ class Dates:
     async def look(self) -> int:
         """Ask for a reading of everybody whose day has come; how many they are. Raises LogUnavailable."""
         now = self._clock.now()
+        today = day_in(self._time_zone, now)
         due = [
             (employee, person.decides_on)
             async for employee, person in self._people()
-            if person.decides_on is not None and person.decides_on <= now.date()
+            if person.decides_on is not None and person.decides_on <= today
         ]
         new = [one for one in due if one not in self._asked]
         await reread(self._connection, [employee for employee, _ in new], "date", self._append, now)

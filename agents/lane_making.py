@@ -246,6 +246,7 @@ class LaneMaker:
             log=self.log,
             folded=folded,
             clock=self.clock,
+            time_zone=record.reconcile.time_zone,
         )
 
         def state_of(key: ContactKey) -> ContactState | None:
@@ -299,6 +300,7 @@ class LaneMaker:
             append=self.log.append,
             crashed=self.crashed,
             clock=self.clock,
+            time_zone=record.reconcile.time_zone,
         )
 
     def _upkeep(self, record: Connection, client: BambooHr, kept: WebhookRegistration | None) -> Upkeep | None:
@@ -348,6 +350,7 @@ class LaneMaker:
                 append=self.log.append,
                 guard=lane.guard,
                 clock=self.clock,
+                time_zone=record.reconcile.time_zone,
             )
         )
         return lane, client

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sized
+from datetime import date
 from typing import Annotated, Any, Literal, NewType, Self
 
 from pydantic import (
@@ -119,6 +120,7 @@ class EmployeeSnapshot(Record):
     backfill: nobody waits for it: it was asked for by a sweep of everybody or a poll, not by a notice.
     decision: as the events had it that asked for the reading.
     cause: the hr-events record at that offset.
+    read_on: the day of `read_at` where the company is; None: as in UTC.
     reason, error: why it could not be read, and the class of that error.
     fields: only what the answer held. A field that is absent was withheld (forbidden, or unknown to BambooHR); one that
         is empty is there with an empty text. The two must never be mixed up.
@@ -132,10 +134,16 @@ class EmployeeSnapshot(Record):
     cause: LogPosition
     mapping_version: str
     read_at: AwareDatetime
+    read_on: Annotated[date | None, ADDED] = None
     state: Literal["read", "gone", "unreadable"]
     fields: dict[str, str] = {}
     reason: str | None = None
     error: str | None = None
+
+    @property
+    def day(self) -> date:
+        """On which it was read, as days before a start and after an end are counted."""
+        return self.read_at.date() if self.read_on is None else self.read_on
 
 
 class DesiredContact(Model):
@@ -579,7 +587,7 @@ class Reconciling(Model):
 
     sweep: cron expression of the run in which everybody is read; None: never by itself. drift: what becomes of a mapped
         field that somebody changed in Zoho Books.
-    time_zone: of the expressions and the quiet hours, by its IANA name.
+    time_zone: of the expressions, the quiet hours and the days of a mapping, by its IANA name.
     """
 
     every: Annotated[int, Field(ge=60)] | None = 15 * 60

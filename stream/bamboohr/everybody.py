@@ -22,6 +22,7 @@ from stream.codec import fingerprint
 from stream.core.mapping import FIELDS, fields_to_read
 from stream.core.repair import Finding, finding
 from stream.core.rows import Person
+from stream.core.window import day_in
 from stream.patience import Patience
 from stream.records import AnyRecord, ConnectionId, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Model
 from stream.records import Mapping as FieldMapping
@@ -90,14 +91,19 @@ class ReadEverybody:
         log: Log,
         folded: Callable[[str, int], Awaitable[None]],
         clock: Clock,
+        time_zone: str = "UTC",
     ) -> None:
-        """folded: waits until the record at an offset of a topic, in the connection's partition, is folded."""
+        """folded: waits until the record at an offset of a topic, in the connection's partition, is folded.
+
+        time_zone: where the company is.
+        """
         self._connection = connection
         self._client = client
         self._mapping_version = fingerprint(mapping)
         wanted = fields_to_read(mapping)
         self._listed = {name: LISTED_AS.get(name, name) for name in wanted if name != ID}
         self._with_id = ID in wanted
+        self._time_zone = time_zone
         self._person_of = person_of
         self._log = log
         self._folded = folded
@@ -148,6 +154,7 @@ class ReadEverybody:
             cause=cause,
             mapping_version=self._mapping_version,
             read_at=read_at,
+            read_on=None if self._time_zone == "UTC" else day_in(self._time_zone, read_at),
             state="read",
             fields={ID: employee, **shown} if self._with_id else shown,
         )

@@ -9,6 +9,7 @@ from stream.clock import Clock
 from stream.codec import fingerprint
 from stream.core.mapping import fields_to_read
 from stream.core.rows import Person
+from stream.core.window import day_in
 from stream.due import BACKFILL, JOINER
 from stream.errors import NotFound, RecordRefused
 from stream.flood import FloodGuard
@@ -39,12 +40,14 @@ class ReadPeople:
         append: Callable[[EmployeeSnapshot], Awaitable[LogPosition]],
         guard: FloodGuard,
         clock: Clock,
+        time_zone: str = "UTC",
     ) -> None:
-        """event_at: the position of this connection's hr-events record at an offset."""
+        """event_at: the position of this connection's hr-events record at an offset. time_zone: the company's."""
         self._connection = connection
         self._client = client
         self._mapping_version = fingerprint(mapping)
         self._fields = fields_to_read(mapping)
+        self._time_zone = time_zone
         self._person_of = person_of
         self._event_at = event_at
         self._append = append
@@ -63,7 +66,7 @@ class ReadPeople:
         person = self._person_of(employee)
         if person is None or not person.debt.owed:
             return None
-        through = person.debt.wanted
+        through, now = person.debt.wanted, self._clock.now()
         snapshot = EmployeeSnapshot(
             connection=self._connection,
             employee=employee,
@@ -73,7 +76,8 @@ class ReadPeople:
             backfill=not person.debt.owes(person.live),
             cause=self._event_at(through),
             mapping_version=self._mapping_version,
-            read_at=self._clock.now(),
+            read_at=now,
+            read_on=None if self._time_zone == "UTC" else day_in(self._time_zone, now),
             state="read",
         )
         try:

@@ -44,7 +44,7 @@ def brought(
     if snapshot.state == "gone":
         return _gone(mapping, before, former)
     fields = snapshot.fields
-    today = snapshot.read_at.date()
+    today = snapshot.day
     kind: Employment = employment(fields, today)
     if kind == "unclear":
         return Brought(problem="status is empty or withheld", until=until)

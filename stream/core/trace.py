@@ -122,7 +122,7 @@ class Trace:
         snapshot = self.snapshot
         if snapshot is None or snapshot.state != "read":
             return None
-        kind = employment(snapshot.fields, snapshot.read_at.date())
+        kind = employment(snapshot.fields, snapshot.day)
         status, history = (snapshot.fields.get(name) for name in ("status", "employmentHistoryStatus"))
         return Step("standing", f"{kind}: status {_shown(status)}, employment status {_shown(history)}.")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Fields
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from stream.core.employment import Employment
 from stream.records import Mapping
@@ -20,11 +21,16 @@ class Presence:
     until: date | None = None
 
 
-def presence(kind: Employment, fields: Fields[str, str], mapping: Mapping, today: date) -> Presence:
-    """kind: what the reading shows, not "unclear". today: in UTC, the day of the reading.
+def day_in(zone: str, moment: datetime) -> date:
+    """The calendar day there. zone: an IANA name."""
+    return moment.astimezone(ZoneInfo(zone)).date()
 
-    A day that is missing or withheld opens no window. The window before a start stays open for the FIRST_DAYS: where
-    the company is, the day may begin later, and BambooHR makes newcomers active during it.
+
+def presence(kind: Employment, fields: Fields[str, str], mapping: Mapping, today: date) -> Presence:
+    """kind: what the reading shows, not "unclear". today: the day of the reading where the company is.
+
+    A day that is missing or withheld opens no window. The window before a start stays open for the FIRST_DAYS: a
+    connection may not tell its time zone, and BambooHR makes newcomers active during the day.
     """
     if kind == "active":
         return Presence(True)

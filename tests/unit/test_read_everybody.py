@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
@@ -33,7 +34,9 @@ def page(*employees: str, next: str | None = None, total: int | None = None, **f
 class Company:
     """The list, the log and the rows of one connection. answers: to the requests for pages, in order."""
 
-    def __init__(self, *answers: EmployeePage | Exception, mapping: Mapping | None = None) -> None:
+    def __init__(
+        self, *answers: EmployeePage | Exception, mapping: Mapping | None = None, time_zone: str = "UTC"
+    ) -> None:
         self.mapping = mapping or Mapping()
         self.answers = list(answers)
         self.asked: list[str | None] = []
@@ -50,6 +53,7 @@ class Company:
             log=self,
             folded=self.folded,
             clock=FakeClock(),
+            time_zone=time_zone,
         )
 
     async def page(self, fields: Sequence[str], after: str | None) -> EmployeePage:
@@ -212,3 +216,10 @@ async def test_what_was_missing_stale_or_left_over_is_counted_with_the_page() ->
     moved = company.tables.people[EmployeeId("1")].contact_key
     (second,) = [one async for one in company.reader.pages(Sweep(), patience, lambda one: one.contact_key == moved)]
     assert second.found == {"changed in Zoho Books": 1, "stale": 1, "left": 1, "missing": 1}
+
+
+async def test_its_snapshots_tell_the_day_where_the_company_is() -> None:
+    company = Company(page("1"), time_zone="Pacific/Pago_Pago")
+    await company.read()
+    (snapshot,) = company.snapshots
+    assert snapshot.read_at.date() - snapshot.day == timedelta(days=1), "it is yesterday there"

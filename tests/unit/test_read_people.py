@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import pytest
 
@@ -31,6 +32,7 @@ class Desk:
         answer: dict[str, str] | Exception,
         meanwhile: Callable[[], None] = lambda: None,
         mapping: Mapping = DEFAULT,
+        time_zone: str = "UTC",
     ) -> None:
         self.people = {ADA: Person(debt=Debt(wanted=7, settled=3), live=7, insisted=3)}
         self.answer = answer
@@ -47,6 +49,7 @@ class Desk:
             append=self.append,
             guard=self.guard,
             clock=FakeClock(),
+            time_zone=time_zone,
         )
 
     async def employee(self, employee: EmployeeId, fields: Sequence[str]) -> dict[str, str]:
@@ -77,6 +80,13 @@ async def test_a_reading_becomes_a_snapshot_with_its_cause() -> None:
             fields=person(),
         )
     ]
+
+
+async def test_a_snapshot_tells_the_day_where_the_company_is() -> None:
+    desk = Desk(person(), time_zone="Pacific/Pago_Pago")
+    await desk.work.pay(ADA)
+    (snapshot,) = desk.appended
+    assert snapshot.read_at.date() - snapshot.day == timedelta(days=1), "it is yesterday there"
 
 
 async def test_a_change_that_comes_while_the_request_is_under_way_stays_owed() -> None:

@@ -131,3 +131,18 @@ async def test_everybody_whose_day_has_come_is_read_once_for_it() -> None:
     clock.advance(86400.0)
     assert await dates.look() == 2
     assert events[-1].employees == ("come", "later")
+
+
+@pytest.mark.parametrize(("zone", "found"), [("Pacific/Pago_Pago", 0), ("UTC", 1), ("Pacific/Kiritimati", 2)])
+async def test_a_day_has_come_when_it_has_where_the_company_is(zone: str, found: int) -> None:
+    today, clock = START.date(), FakeClock()
+    clock.advance(3600.0 * 1.5)  # half past ten in UTC: yesterday in Pago Pago, tomorrow in Kiritimati
+
+    async def rows() -> AsyncIterator[tuple[EmployeeId, Person]]:
+        yield EmployeeId("1"), Person(decides_on=today)
+        yield EmployeeId("2"), Person(decides_on=today + timedelta(days=1))
+
+    async def append(event: HrEvent) -> None: ...
+
+    dates = Dates(ACME, people=rows, append=append, crashed=pytest.fail, clock=clock, time_zone=zone)  # type: ignore[arg-type]
+    assert await dates.look() == found
