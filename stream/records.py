@@ -537,6 +537,7 @@ class Mapping(Model):
     state_field: api name of a Zoho custom field that also shows active or inactive.
     name: pattern of the contact's display name, such as "{firstName} {lastName}"; None = of the names, as far as nobody
         changed it by hand. fields: target -> source, in place of or beside the usual ones.
+    unmapped: usual targets that are left alone; what they show stays. A file says `department = false` in the fields.
     leavers: whether their contacts become inactive. missing_email: what stands for a work email that is empty or no
         address; placeholder: its pattern, such as "{id}@people.acme.example".
     days_before_start, days_after_leaving: for how long somebody counts as at work beside their employment.
@@ -549,6 +550,7 @@ class Mapping(Model):
     state_field: str | None = None
     name: str | None = Field(default=None, exclude_if=_is_none)
     fields: dict[str, Source] = Field(default={}, exclude_if=_is_empty)
+    unmapped: tuple[str, ...] = Field(default=(), strict=False, exclude_if=_is_empty)
     leavers: Literal["inactive", "leave"] = Field(default="inactive", exclude_if=lambda value: value == "inactive")
     missing_email: Literal["skip", "home email", "placeholder"] = Field(
         default="skip", exclude_if=lambda value: value == "skip"
@@ -557,6 +559,16 @@ class Mapping(Model):
     days_before_start: int = Field(default=0, ge=0, le=366, exclude_if=_is_zero)
     days_after_leaving: int = Field(default=0, ge=0, le=366, exclude_if=_is_zero)
     scope: tuple[str, ...] = Field(default=(), strict=False, exclude_if=_is_empty)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _left_alone(cls, given: Any) -> Any:
+        fields = given.get("fields") if isinstance(given, dict) else None
+        if not isinstance(fields, dict) or not any(source is False for source in fields.values()):
+            return given
+        left = {target for target, source in fields.items() if source is False}
+        kept = {target: source for target, source in fields.items() if target not in left}
+        return {**given, "fields": kept, "unmapped": tuple(sorted({*given.get("unmapped", ()), *left}))}
 
     @field_validator("scope", mode="before")
     @classmethod

@@ -7,17 +7,10 @@ from typing import Any
 
 from stream.core import employment, scope
 from stream.core.contact import CONTACT_NAME_MAX, is_address
-from stream.core.targets import LIMITS, is_custom
+from stream.core.targets import LIMITS, USUAL, is_custom
 from stream.core.transform import PLACES, fields_of, filled_in, text_of
 from stream.records import DesiredContact, Mapping, Source
 
-USUAL = {
-    "first_name": Source(field="firstName"),
-    "last_name": Source(field="lastName"),
-    "designation": Source(field="jobTitle"),
-    "department": Source(field="department"),
-}
-"""What fills a target for which the mapping names no other source."""
 FIELDS = ("firstName", "lastName", "workEmail", "jobTitle", "department", *employment.FIELDS)
 """What a reading must ask for under any mapping. BambooHR sends nothing that is not asked for."""
 
@@ -46,7 +39,7 @@ def desired_contact(fields: Fields[str, str], mapping: Mapping, *, active: bool)
     """
     texts = {
         target: text if (limit := LIMITS.get(target)) is None else text[:limit]
-        for target, source in (USUAL | mapping.fields).items()
+        for target, source in _sources(mapping).items()
         if (text := text_of(source, fields)) is not None
     }
     name = None if mapping.name is None else filled_in(mapping.name, fields)
@@ -59,6 +52,12 @@ def desired_contact(fields: Fields[str, str], mapping: Mapping, *, active: bool)
         contact_name=name[:CONTACT_NAME_MAX].strip() or None if name else None,
         **{target: texts.get(target) for target in LIMITS},
     )
+
+
+def _sources(mapping: Mapping) -> dict[str, Source]:
+    """Target -> what fills it."""
+    usual = {target: source for target, source in USUAL.items() if target not in mapping.unmapped}
+    return usual | mapping.fields
 
 
 def _address(fields: Fields[str, str], mapping: Mapping) -> str | None:
@@ -111,4 +110,4 @@ def filled(desired: DesiredContact, shown: DesiredContact | None, mapping: Mappi
 def _targets(mapping: Mapping) -> list[str]:
     """The fields of a desired contact that this mapping sets, custom fields apart."""
     named = ["contact_name"] if mapping.name is not None else []
-    return ["email", *named, *(target for target in LIMITS if target in USUAL or target in mapping.fields)]
+    return ["email", *named, *(target for target in LIMITS if target in _sources(mapping))]

@@ -23,6 +23,13 @@ LIMITS = {
     "notes": 5000,
 }
 """Target -> characters that Zoho Books takes (Zoho Books API, contacts); a longer text is cut. Custom fields beside."""
+USUAL = {
+    "first_name": Source(field="firstName"),
+    "last_name": Source(field="lastName"),
+    "designation": Source(field="jobTitle"),
+    "department": Source(field="department"),
+}
+"""What fills a target of which the mapping says nothing."""
 LONGEST_ID = "9" * 19
 
 _CUSTOM = re.compile(r"cf_[A-Za-z0-9_]+")
@@ -73,6 +80,9 @@ def _of_targets(mapping: Mapping) -> Found:
         if (other := taken.get(target.lower())) is not None:
             yield place, f"is set by {other} already: leave one of them out"
         taken[target.lower()] = target
+    for target in mapping.unmapped:
+        if target not in USUAL:
+            yield ("fields", target), f"false is for {', '.join(USUAL)}: leave this one out"
 
 
 def _of_source(place: tuple[str | int, ...], source: Source) -> Found:

@@ -11,7 +11,7 @@ from stream.binding import Binding, refuse_conflicts
 from stream.codec import canonical, decode
 from stream.connection_file import ConnectionFile, load_connection, load_mapping, seal
 from stream.errors import ConnectionFileError
-from stream.records import Connection, ConnectionId, LeaverGuard, QuietHours, Reconciling
+from stream.records import Connection, ConnectionId, LeaverGuard, Mapping, QuietHours, Reconciling
 from stream.topics import CONNECTIONS
 from stream.vault import Vault
 from stream.vault.vault import new_keyset
@@ -352,6 +352,9 @@ def test_a_guard_that_makes_no_sense_is_refused(folder: Path, line: str, fault: 
         ("scope = 3", "mapping.scope: must be a list in brackets (line 18)"),
         ("scope = ['city = 1']", "mapping.scope.0: the expression is wrong at character 6"),
         ("leavers = 'deleted'", "mapping.leavers: must be 'inactive' or 'leave' (line 18)"),
+        ("fields.phone = false", "mapping.fields.phone: false is for first_name, last_name, designation, department"),
+        ("fields.email = false", "mapping.fields.email: false is for first_name"),
+        ("fields.department = true", "mapping.fields.department: must be a table (line 18)"),
         ("fields.cf_a = 3", "mapping.fields.cf_a: must be a table (line 18)"),
         ("fields.cf_a = { field = 'a', value = 'b' }", "mapping.fields.cf_a: must hold one of field, value and text"),
         ("fields.cf_a = { field = 'a', change = ['shout'] }", "(line 18)"),
@@ -366,6 +369,12 @@ def test_a_guard_that_makes_no_sense_is_refused(folder: Path, line: str, fault: 
 )
 def test_a_fault_of_the_mapping_is_told_with_its_line(folder: Path, line: str, told: str) -> None:
     assert told in refusal(folder, FILE + line)
+
+
+def test_a_usual_target_may_be_left_alone(folder: Path) -> None:
+    mapping = load(folder, FILE + "fields.department = false\nfields.phone = 'workPhone'").mapping
+    assert (mapping.unmapped, list(mapping.fields)) == (("department",), ["phone"])
+    assert Mapping.model_validate_json(canonical(mapping)) == mapping
 
 
 def test_faults_of_the_mapping_are_told_beside_all_others(folder: Path) -> None:

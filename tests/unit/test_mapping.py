@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from stream.codec import canonical, fingerprint
 from stream.core.mapping import FIELDS, desired_contact, fields_to_read, filled, with_activity
-from stream.records import Mapping
-from tests.small_world import person
+from stream.records import EmployeeId, Mapping
+from tests.small_world import SmallWorld, person
 
 
 def test_default_mapping_takes_the_legal_first_name_and_the_work_address() -> None:
@@ -132,6 +132,24 @@ def test_what_was_shown_stays_known_only_while_the_mapping_sets_it() -> None:
     assert (withheld.phone, withheld.custom_fields["cf_cost_center"]) == ("1", "OPS")
     dropped = filled(desired_contact(person(), Mapping(), active=True), shown, Mapping())
     assert (dropped.phone, dropped.contact_name, dropped.custom_fields) == (None, None, {})
+
+
+def test_a_target_that_is_left_alone_is_never_written_and_what_was_shown_is_forgotten() -> None:
+    world = SmallWorld()
+    world.hire("1", person())
+    world.settle()
+    (contact,) = world.zoho.contacts.values()
+    (shown,) = contact.persons.values()
+    world.remap(Mapping.model_validate({"fields": {"department": False}}))
+    world.truth[EmployeeId("1")] = person(department="Sales", jobTitle="Lead")
+    world.settle()
+    (shown,) = contact.persons.values()
+    assert (shown["department"], shown["designation"]) == ("Operations", "Lead")
+    shown["department"] = "By hand"
+    world.insist()
+    world.settle()
+    assert next(iter(contact.persons.values()))["department"] == "By hand"
+    assert world.tables.people[EmployeeId("1")].shown.department is None  # type: ignore[union-attr]
 
 
 def test_a_missing_work_email_is_replaced_as_the_mapping_says_and_a_withheld_one_is_not() -> None:
