@@ -14,10 +14,11 @@ from agents.sweeping import Sweeping
 from agents.upkeep import Upkeep
 from stream.bamboohr.client import BambooHr
 from stream.checklist import checklist
+from stream.comparison import compared
 from stream.core import schemas
 from stream.core.mapping import fields_to_read
 from stream.core.rows import Asked
-from stream.errors import NotFound, RecordRefused
+from stream.errors import RecordRefused
 from stream.records import Connection, Mapping
 from stream.resealing import RESEAL
 from stream.zoho.client import ZohoBooks
@@ -62,16 +63,8 @@ def handlers(
 
     async def check_mapping(asked: Asked) -> Done:
         mapping = Mapping.model_validate_json(asked.arguments["mapping"])
-        kinds = {name: field.kind for field in await hr.fields() for name in (field.id, field.alias) if name}
-        says = "The mapping goes well with BambooHR and Zoho Books."
-        custom: dict[str, schemas.CustomField] | None = None
-        try:
-            custom = {field.api_name: field for field in await books.custom_fields()}
-        except (RecordRefused, NotFound):  # whether every organization lists them is not documented
-            says = "The mapping goes well with BambooHR; Zoho Books does not list its custom fields to compare with."
-        if faults := schemas.faults(mapping, kinds, custom):
-            says = f"The mapping has {len(faults)} faults."
-        return Done(says, {"faults": [fault.model_dump(mode="json") for fault in faults]})
+        found = await compared(mapping, hr, books)
+        return Done(found.says, {"faults": [fault.model_dump(mode="json") for fault in found.faults]})
 
     async def take_away(asked: Asked) -> Done:
         return await remove(record, books, own, upkeep, force=asked.arguments.get("force") == "yes")

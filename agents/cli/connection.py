@@ -70,6 +70,7 @@ async def add(
     """
     from agents.cli.acceptance import refuse_other_vault, wait_until_in_service
     from agents.cli.consents import ConsentDesk
+    from agents.cli.mapping_fit import fitting
     from agents.cli.surroundings import bootstrap_servers, command_settings, gateway_url, worker_url
     from stream.binding import Binding, refuse_conflicts
     from stream.clock import SystemClock
@@ -105,7 +106,8 @@ async def add(
             desk = ConsentDesk(settings, vault, LogScan(bootstrap), log.partition_of(loaded.id), clock)
             complete = partial(desk.completed, known=known.get(loaded.id), anew=consent)
             if dialogue is None:
-                loaded = await complete(loaded)
+                assert file is not None
+                loaded = await fitting(await complete(loaded), file, known.get(loaded.id), settings, clock)
             else:
                 loaded = await dialogue.ended(await dialogue.consented(complete))
                 note("Saving it; until gateway and worker serve it takes up to half a minute.")

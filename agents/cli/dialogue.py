@@ -5,32 +5,24 @@ before anything is saved. Who answers is behind `Asker`; questions and findings 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-import aiohttp
 from pydantic import TypeAdapter, ValidationError
 
 from agents.cli.checks import show
 from agents.cli.console import note, print_error
-from stream.bamboohr.client import BambooHr
+from agents.cli.first_clients import clients
 from stream.bamboohr.hosts import base_url
-from stream.bamboohr.oauth import BambooHrAccounts
 from stream.checklist import checklist
 from stream.clock import Clock
-from stream.connection_file import ConnectionFile, OAuthSection, Slug, with_refresh_token
+from stream.connection_file import ConnectionFile, Slug
 from stream.errors import ConnectionMisset, ConnectionTrouble, UsageError
-from stream.http import Still
-from stream.issuer import Issuer
 from stream.settings import Settings
-from stream.telemetry import Masked
-from stream.tokens import AccessTokens, HeldTokens
-from stream.zoho.client import ZohoBooks
 from stream.zoho.models import Organization
-from stream.zoho.oauth import SCOPES, ZohoAccounts
-from stream.zoho.regions import REGIONS, api_url
+from stream.zoho.oauth import SCOPES
+from stream.zoho.regions import REGIONS
 
 LATER = "0"
 """In place of the organization's id until the person has chosen it from the list."""
@@ -94,7 +86,7 @@ class Dialogue:
 
         file: with its refresh tokens. Raises GivenUp, and what the vendors' clients raise.
         """
-        async with self._clients(file) as (hr, books_of, renewed):
+        async with clients(file, self.settings, self.clock) as (hr, books_of, renewed):
             file = self._with_organization(file, await books_of(LATER).organizations())
             note("Trying what the credentials may do; nothing is changed.")
             chosen = file.zoho.organization_id
@@ -193,63 +185,3 @@ class Dialogue:
         return file.model_copy(
             update={"zoho": file.zoho.model_copy(update={"organization_id": chosen.organization_id})}
         )
-
-    @asynccontextmanager
-    async def _clients(
-        self, file: ConnectionFile
-    ) -> AsyncIterator[tuple[BambooHr, Callable[[str], ZohoBooks], Callable[[ConnectionFile], ConnectionFile]]]:
-        """Clients for these few calls, Zoho's by organization, and what puts refresh tokens that came in place."""
-        newer: dict[Literal["bamboohr", "zoho"], Masked] = {}
-
-        def renewed(file: ConnectionFile) -> ConnectionFile:
-            for api, token in newer.items():
-                file = with_refresh_token(file, api, token)
-            return file
-
-        deadline = self.settings.call_deadline
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-
-            def tokens(api: Literal["bamboohr", "zoho"], issuer: Issuer, oauth: OAuthSection) -> AccessTokens:
-                async def save(held: HeldTokens) -> None:
-                    if held.refresh_token is not None:
-                        newer[api] = held.refresh_token
-
-                assert oauth.refresh_token is not None
-                return AccessTokens(
-                    http,
-                    issuer,
-                    refresh_token=oauth.refresh_token,
-                    held=None,
-                    save=save,
-                    admit=_at_once,
-                    deadline=deadline,
-                    clock=self.clock,
-                )
-
-            section, url = file.bamboohr, base_url(self.settings, file.bamboohr.subdomain)
-            credentials: Masked | AccessTokens
-            if section.oauth is not None:
-                issuer = BambooHrAccounts(section.oauth.client_id, section.oauth.client_secret, url)
-                credentials = tokens("bamboohr", issuer, section.oauth)
-            else:
-                assert section.api_key is not None
-                credentials = section.api_key
-            oauth = file.zoho.oauth
-            accounts = ZohoAccounts(oauth.client_id, oauth.client_secret, self.settings, file.zoho.region)
-            of_zoho = tokens("zoho", accounts, oauth)
-
-            def books_of(organization: str) -> ZohoBooks:
-                root = api_url(self.settings, file.zoho.region)
-                return ZohoBooks(http, root, organization, of_zoho, admit=_at_once, deadline=deadline, clock=self.clock)
-
-            yield (
-                BambooHr(http, url, credentials, admit=_at_once, deadline=deadline, clock=self.clock),
-                books_of,
-                renewed,
-            )
-
-
-@asynccontextmanager
-async def _at_once(operation: str, changes: bool) -> AsyncIterator[Still]:
-    """A handful of calls of a person who waits for them: no worker calls for this connection yet."""
-    yield lambda: True

@@ -66,16 +66,9 @@ async def check(target: str, /, *, offline: bool = False, json: bool = False) ->
 
 async def _compared(connection: ConnectionId, mapping: Mapping) -> tuple[str, list[Fault]]:
     """What the worker that owns the connection finds at both vendors."""
-    from agents.cli.asked import carried_out
-    from stream.codec import canonical
-    from stream.core.targets import Fault
-    from stream.errors import RosterbookError
+    from agents.cli.mapping_fit import by_its_worker
 
-    answer = await carried_out(connection, "check mapping", {"mapping": canonical(mapping).decode()})
-    told = answer.result.get("faults")
-    if answer.state == "failed" or not isinstance(told, list):
-        raise RosterbookError(answer.says)
-    return answer.says, [Fault.model_validate(one, strict=False) for one in told]
+    return await by_its_worker(connection, mapping)
 
 
 def _refusal(

@@ -186,6 +186,8 @@ async def test_a_new_mapping_is_checked_compared_and_reaches_everybody_without_a
     assert f"Zoho Books has no such custom field of contacts: make it there, or correct its API name (line {line})" in (
         one_sentence(ended.err)
     )
+    ended = await world.add(mapped)
+    assert (ended.code, f"(line {line})" in one_sentence(ended.err)) == (2, True), "nor is it put to use"
     defined = world.organization.define_custom_field(CustomField("cf_cost_center", "Cost centre"))
     ended = await world.rosterbook("mapping", "check", mapped, "--json")
     assert (ended.code, orjson.loads(ended.out)["passed"], orjson.loads(ended.out)["faults"]) == (0, True, [])
