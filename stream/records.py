@@ -538,6 +538,8 @@ class Mapping(Model):
     name: pattern of the contact's display name, such as "{firstName} {lastName}"; None = of the names, as far as nobody
         changed it by hand. fields: target -> source, in place of or beside the usual ones.
     unmapped: usual targets that are left alone; what they show stays. A file says `department = false` in the fields.
+    match: "email", or the api name of a unique Zoho custom field that holds BambooHR's id of the employee: by that a
+        contact is found.
     leavers: whether their contacts become inactive. missing_email: what stands for a work email that is empty or no
         address; placeholder: its pattern, such as "{id}@people.acme.example".
     days_before_start, days_after_leaving: for how long somebody counts as at work beside their employment.
@@ -551,6 +553,7 @@ class Mapping(Model):
     name: str | None = Field(default=None, exclude_if=_is_none)
     fields: dict[str, Source] = Field(default={}, exclude_if=_is_empty)
     unmapped: tuple[str, ...] = Field(default=(), strict=False, exclude_if=_is_empty)
+    match: str = Field(default="email", exclude_if=lambda value: value == "email")
     leavers: Literal["inactive", "leave"] = Field(default="inactive", exclude_if=lambda value: value == "inactive")
     missing_email: Literal["skip", "home email", "placeholder"] = Field(
         default="skip", exclude_if=lambda value: value == "skip"

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from stream.core import contact as fields_of_contacts
 from stream.core.contact import CONTACT_FIELDS, ActualContact, ContactPerson, ContactRow, email_key
+from stream.core.schemas import CustomField
 from stream.errors import AnswerLost, CredentialsRefused, NotFound, RateLimited, RecordRefused, Unavailable
 from stream.records import ContactId
 from stream.zoho.errors import NameTaken
@@ -71,6 +72,8 @@ class MemoryZoho:
         self.sorts = sorts
         self.pause = pause
         self.contacts: dict[ContactId, StoredContact] = {}
+        self.defined: list[CustomField] | None = None
+        """None: the organization does not list its custom fields."""
         self.calls: list[str] = []
         self._ids = 0
 
@@ -93,7 +96,7 @@ class MemoryZoho:
 
     @property
     def writes(self) -> int:
-        return self.count("create", "update", "activate", "deactivate")
+        return self.count("create", "upsert", "update", "activate", "deactivate")
 
     # -- what the lane asks -------------------------------------------------------------------------------------------
 
@@ -127,8 +130,8 @@ class MemoryZoho:
         await self._begin("contact")
         return self._shown(self._stored(contact))
 
-    async def create(self, body: dict[str, Any]) -> ActualContact:
-        lost = await self._begin_write("create")
+    async def create(self, body: dict[str, Any], *, operation: str = "create") -> ActualContact:
+        lost = await self._begin_write(operation)
         created = self.clock.now() + timedelta(seconds=LATE_S if lost == "applied late" else 0.0)
         assert body["contact_name"].strip()
         assert len(body["contact_name"]) <= 200
@@ -149,6 +152,29 @@ class MemoryZoho:
         self._end_write(lost)
         return self._shown(contact)
 
+    async def with_field(self, name: str, value: str) -> ActualContact:
+        await self._begin("match")
+        if (stored := self._holder(name, value)) is None:
+            raise RecordRefused("nobody", status=400)
+        stored.modified = self.clock.now()
+        return self._shown(stored)
+
+    async def upsert(self, name: str, value: str, body: dict[str, Any]) -> ActualContact:
+        assert {"api_name": name, "value": value} in body["custom_fields"]
+        if (stored := self._holder(name, value)) is None:
+            return await self.create(body, operation="upsert")
+        lost = await self._begin_write("upsert")
+        stored.name = body["contact_name"]
+        self._put_persons(stored, body["contact_persons"])
+        self._end_write(lost)
+        return self._shown(stored)
+
+    async def custom_fields(self) -> list[CustomField]:
+        await self._begin("fields")
+        if self.defined is None:
+            raise RecordRefused("no list")
+        return self.defined
+
     async def update(self, contact: ContactId, body: dict[str, Any]) -> ActualContact:
         lost = await self._begin_write("update")
         stored = self._stored(contact)
@@ -156,7 +182,12 @@ class MemoryZoho:
         if "contact_name" in body:
             self._check_name(body["contact_name"], contact)
             stored.name = body["contact_name"]
-        stored.custom_fields |= self._custom(body)
+        custom = self._custom(body)
+        for one in self.defined or ():
+            holder = self._holder(one.api_name, custom.get(one.api_name, "")) if one.unique else None
+            if holder is not None and holder is not stored:
+                raise RecordRefused("the value is in use", status=400)
+        stored.custom_fields |= custom
         stored.own |= self._own(body)
         if "contact_persons" in body:
             self._put_persons(stored, body["contact_persons"])
@@ -204,6 +235,13 @@ class MemoryZoho:
     def _mark(self, contact: ContactId, *, active: bool) -> None:
         stored = self._stored(contact)
         stored.active, stored.modified = active, self.clock.now()
+
+    def _holder(self, name: str, value: str) -> StoredContact | None:
+        """Whoever has the value, also one that lists do not show yet: the field is unique in the database itself."""
+        now = self.clock.now()
+        found = [c for c in self.contacts.values() if value and c.custom_fields.get(name) == value and c.created <= now]
+        assert len(found) <= 1, "a unique field"
+        return found[0] if found else None
 
     def _stored(self, contact: ContactId) -> StoredContact:
         if contact not in self.contacts:

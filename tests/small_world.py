@@ -281,7 +281,9 @@ class SmallWorld:
 
     def remap(self, mapping: Mapping) -> None:
         """The connection is added again with another mapping: everybody is read anew."""
-        self.mapping = mapping
+        before, self.mapping = self.mapping, mapping
+        if before.match != mapping.match:
+            self.new_owner()
         for employee in self.truth:
             self.notice(employee, kind="sweep")
 

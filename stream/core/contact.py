@@ -73,6 +73,20 @@ class ContactRow:
     last_modified_time: str
 
 
+def row_of(actual: ActualContact) -> ContactRow:
+    """As the contact list would show it; the time at which it was made is not known."""
+    primary = actual.primary
+    return ContactRow(
+        contact_id=actual.contact_id,
+        contact_name=actual.contact_name,
+        contact_type=actual.contact_type,
+        active=actual.active,
+        email=primary.email if primary is not None else "",
+        created_time="",
+        last_modified_time=actual.last_modified_time,
+    )
+
+
 def email_key(address: str) -> Email:
     """The address as a key: no surrounding space, lower case. Plus-addresses stay apart: they are other boxes."""
     return Email(address.strip().lower())
@@ -166,6 +180,11 @@ def address_alone(desired: DesiredContact, actual: ActualContact) -> DesiredCont
     """The contact as it is, but for its address, which is as wanted."""
     unknown: dict[str, Any] = dict.fromkeys(DesiredContact.model_fields.keys() - {"contact_type", "email"})
     return desired.model_copy(update={**unknown, "custom_fields": {}, "active": actual.active})
+
+
+def identifier_given_up(desired: DesiredContact, actual: ActualContact, field: str) -> DesiredContact:
+    """The contact as it is, with the field that contacts are matched by empty."""
+    return address_alone(desired, actual).model_copy(update={"email": None, "custom_fields": {field: ""}})
 
 
 def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:

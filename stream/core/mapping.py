@@ -21,6 +21,7 @@ def fields_to_read(mapping: Mapping) -> tuple[str, ...]:
     """FIELDS, and what else this mapping needs."""
     more = [name for source in mapping.fields.values() for name in fields_of(source)]
     more += [name for pattern in (mapping.name, mapping.placeholder) for name in PLACES.findall(pattern or "")]
+    more += ["id"] if mapping.match != "email" else []
     more += ["homeEmail"] if mapping.missing_email == "home email" else []
     more += ["terminationDate"] if mapping.days_after_leaving else []
     more += [name for expression in mapping.scope for name in scope.fields_of(expression)]
@@ -48,7 +49,7 @@ def desired_contact(fields: Fields[str, str], mapping: Mapping, *, active: bool)
         active=activity(mapping, active=active),
         contact_type=mapping.contact_type,
         email=_address(fields, mapping),
-        custom_fields=custom_fields | _state(mapping, active),
+        custom_fields=custom_fields | _state(mapping, active) | _identity(mapping, fields),
         contact_name=name[:CONTACT_NAME_MAX].strip() or None if name else None,
         **{target: texts.get(target) for target in LIMITS},
     )
@@ -84,6 +85,10 @@ def _state(mapping: Mapping, active: bool) -> dict[str, str]:
     return {mapping.state_field: ACTIVE if active else INACTIVE} if mapping.state_field else {}
 
 
+def _identity(mapping: Mapping, fields: Fields[str, str]) -> dict[str, str]:
+    return {mapping.match: fields["id"]} if mapping.match != "email" and fields.get("id") else {}
+
+
 def with_activity(desired: DesiredContact, mapping: Mapping, *, active: bool, email: str | None) -> DesiredContact:
     """The same contact, of somebody at work or not, with another address: for who is gone or gave theirs up."""
     return desired.model_copy(
@@ -100,7 +105,8 @@ def filled(desired: DesiredContact, shown: DesiredContact | None, mapping: Mappi
     if shown is None:
         return desired
     told = desired.custom_fields
-    kept = {name: text for name, text in shown.custom_fields.items() if name in mapping.fields and name not in told}
+    ours = {*mapping.fields, mapping.match}
+    kept = {name: text for name, text in shown.custom_fields.items() if name in ours and name not in told}
     unknown: dict[str, Any] = {
         name: getattr(shown, name) for name in _targets(mapping) if getattr(desired, name) is None
     }

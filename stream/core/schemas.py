@@ -20,6 +20,8 @@ TEXTS = frozenset(
     {"string", "text", "text_box", "textarea", "text_area", "multiline", "url", "email", "phone", "dropdown", "date"}
 )
 """Types of Zoho custom fields that a text can be written to. Zoho documents no list of them."""
+MATCHING = TEXTS - {"date", "dropdown", "multiline", "url", "email", "phone"}
+"""Types of Zoho custom fields that can hold an id."""
 ZOHO_DATE = "%Y-%m-%d"
 
 
@@ -47,7 +49,21 @@ def faults(mapping: FieldMapping, hr: Mapping[str, str], custom: Mapping[str, Cu
         for target, source in mapping.fields.items():
             found += _of_target(target, source, custom)
         found += _of_state(mapping.state_field, custom)
+        problem = None if mapping.match == "email" else unusable(mapping.match, custom)
+        found += [] if problem is None else [(("match",), problem)]
     return [Fault(place=place, says=says) for place, says in found]
+
+
+def unusable(match: str, custom: Mapping[str, CustomField]) -> str | None:
+    """Why contacts cannot be found by this field, with what to do; None where nothing is known against it."""
+    field = custom.get(match)
+    if field is None:
+        return "Zoho Books has no such custom field of contacts: make it there, or correct its API name"
+    if field.unique is False:
+        return "is not unique in Zoho Books: let the field prevent duplicate values there"
+    if field.options or field.data_type not in MATCHING:
+        return f"is of type {field.data_type} in Zoho Books: it must be a text"
+    return None
 
 
 def _of_hr(mapping: FieldMapping, hr: Mapping[str, str]) -> Found:

@@ -67,6 +67,12 @@ Found = Iterator[tuple[tuple[str | int, ...], str]]
 
 def _of_targets(mapping: Mapping) -> Found:
     taken = {} if mapping.state_field is None else {mapping.state_field.lower(): "state_field"}
+    if mapping.match != "email":
+        if not is_custom(mapping.match):
+            yield ("match",), 'must be "email", or the API name of a custom field that no two contacts share (cf_…)'
+        elif mapping.match.lower() in taken:
+            yield ("match",), "is set by state_field already: leave one of them out"
+        taken[mapping.match.lower()] = "match"
     for target in mapping.fields:
         place = ("fields", target)
         if target == "email":

@@ -20,7 +20,7 @@ from stream.clock import Clock
 from stream.core.contact import ActualContact, ContactRow, email_key
 from stream.core.day import DailyBudget
 from stream.core.schemas import CustomField
-from stream.errors import CredentialsRefused, RecordRefused, RosterbookError, Unavailable
+from stream.errors import AnswerLost, CredentialsRefused, RecordRefused, RosterbookError, Unavailable
 from stream.http import Admit, Request, call, unanswered
 from stream.records import ContactId
 from stream.tokens import AccessTokens, TokenRefused
@@ -157,6 +157,29 @@ class ZohoBooks:
         """The contact after the update. Contact persons that `body` leaves out of `contact_persons` are deleted."""
         return await self._contact(self._request("update", "PUT", f"/contacts/{_checked(contact)}", body=body), contact)
 
+    async def with_field(self, name: str, value: str) -> ActualContact:
+        """The contact whose unique custom field has this value, which is written to it again: nothing changes.
+
+        Zoho Books API, contacts, update by custom field: without X-Upsert nothing is created. What is answered where
+        there is none is not documented, but it is no success; with_field then raises RecordRefused or NotFound.
+        """
+        body = {"custom_fields": [{"api_name": name, "value": value}]}
+        try:
+            return await self._contact(
+                self._request("match", "PUT", "/contacts", body=body, headers=_unique(name, value))
+            )
+        except AnswerLost as error:  # nothing can have changed
+            raise Unavailable(error.message, retry_after=error.retry_after, **error.context) from None
+
+    async def upsert(self, name: str, value: str, body: dict[str, Any]) -> ActualContact:
+        """The contact whose unique custom field has this value, updated, or made where there is none.
+
+        One that is there loses the contact persons that `body` leaves out. Whether the header alone fills the field of
+        a new contact is not documented, so `body` holds it too.
+        """
+        headers = {**_unique(name, value), "X-Upsert": "true"}
+        return await self._contact(self._request("upsert", "PUT", "/contacts", body=body, headers=headers))
+
     async def mark_active(self, contact: ContactId) -> None:
         await self._ask(self._request("activate", "POST", f"/contacts/{_checked(contact)}/active"))
 
@@ -282,16 +305,22 @@ class ZohoBooks:
         params: dict[str, str] | None = None,
         body: dict[str, Any] | None = None,
         bound: bool = True,
+        headers: dict[str, str] | None = None,
     ) -> Request:
         return Request(
             "zoho",
             operation,
             method,
             self._api_url + path,
-            {} if body is None else {"Content-Type": "application/json"},
+            {**({} if body is None else {"Content-Type": "application/json"}), **(headers or {})},
             {**({"organization_id": self._organization_id} if bound else {}), **(params or {})},
             None if body is None else orjson.dumps(body),
         )
+
+
+def _unique(name: str, value: str) -> dict[str, str]:
+    """The headers that name a contact by a unique custom field."""
+    return {"X-Unique-Identifier-Key": name, "X-Unique-Identifier-Value": value}
 
 
 def _checked(contact: ContactId) -> ContactId:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from stream.clock import Clock
-from stream.core.contact import ActualContact, ContactRow, email_key
+from stream.core.contact import ActualContact, ContactRow, email_key, row_of
 from stream.records import ContactId, Email
 from stream.telemetry import log
 from stream.zoho.models import Page, moment
@@ -126,18 +126,8 @@ class ContactIndex:
         """Zoho has just shown this contact, or taken what we wrote."""
         if self._since is None:
             return
-        primary = actual.primary
-        row = ContactRow(
-            contact_id=actual.contact_id,
-            contact_name=actual.contact_name,
-            contact_type=actual.contact_type,
-            active=actual.active,
-            email=primary.email if primary is not None else "",
-            created_time="",
-            last_modified_time=actual.last_modified_time,
-        )
-        self._put(row)
-        self._written[row.contact_id] = self._clock.monotonic()
+        self._put(row_of(actual))
+        self._written[actual.contact_id] = self._clock.monotonic()
 
     def gone(self, contact: ContactId) -> None:
         """Zoho has no such contact any more."""

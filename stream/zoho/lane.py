@@ -18,6 +18,7 @@ from stream.core.contact import (
     Writes,
     address_alone,
     body_to_create,
+    identifier_given_up,
     renamed,
     shows,
     without_unknown_persons,
@@ -47,6 +48,7 @@ from stream.zoho.leavers import LeaverHeld, Leavers
 from stream.zoho.lookup import AddressTaken, Lookup
 from stream.zoho.models import moment
 from stream.zoho.payment import Contacts, Payment
+from stream.zoho.unique_field import UniqueField
 
 logger = log("zoho")
 
@@ -84,7 +86,8 @@ class KeepContacts:
         settle_time: seconds, by the monotonic clock, from when this lane first saw that a write's end is unknown."""
         self._connection = connection
         self._client = client
-        self._lookup = Lookup(client, state_of, index)
+        self._unique = UniqueField(client, mapping.match)
+        self._lookup = Lookup(client, state_of, index, self._unique)
         self._index = index
         self._preview = preview
         self._mapping = mapping
@@ -207,6 +210,8 @@ class KeepContacts:
             await self._say(payment, action, contact=actual.contact_id, active=actual.active)
         if wanted.deactivate:
             await self._ask_guard(payment, actual)
+        if state.contact_id is not None and self._unique.name in wanted.changes:
+            await self._find_rival(payment, actual)
         await self._write(payment, actual, wanted)
 
     def _only_leaves(self, payment: Payment) -> bool:
@@ -215,14 +220,28 @@ class KeepContacts:
         before = with_activity(desired, self._mapping, active=True, email=desired.email)
         return state.unresolved is None and state.applied == fingerprint(before)
 
+    async def _find_rival(self, payment: Payment, actual: ActualContact) -> None:
+        """Raises Waiting, AddressTaken. Two contacts that wait for each other's id would do so for ever: so the one
+        that this contact holds, which is somebody else's by now, is given up meanwhile.
+        """
+        try:
+            await self._lookup.find_rival(payment, actual.contact_id)
+        except Waiting:
+            wish = identifier_given_up(payment.desired, actual, self._unique.name)
+            if not (given_up := writes(wish, actual, payment.state.employee)).none:
+                await self._write(payment, actual, given_up, ends=False)
+            raise
+
     async def _create(self, payment: Payment) -> tuple[ActualContact, OutcomeAction | None]:
         """The new contact, and the outcome that is still to be said of it."""
+        value = self._unique.value_in(payment.desired)
+        create = self._client.create if value is None else partial(self._unique.upsert, value)
         body = body_to_create(payment.desired, payment.state.employee)
         try:
-            actual = await self._attempt(payment, "create", lambda: self._client.create(body))
+            actual = await self._attempt(payment, "create", lambda: create(body))
         except NameTaken:
             body = body_to_create(payment.desired, payment.state.employee, plain_name=False)
-            actual = await self._attempt(payment, "create", lambda: self._client.create(body))
+            actual = await self._attempt(payment, "create", lambda: create(body))
         self._lookup.bind(actual.contact_id, payment.key)
         self._index.saw(actual)
         payment.changes = {name: (None, value) for name, value in _shown(payment.desired).items()}

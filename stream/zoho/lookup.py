@@ -1,4 +1,5 @@
-"""Which Zoho contact stands for a key: the one that is bound to it, or one that is found by its address.
+"""Which Zoho contact stands for a key: the one that is bound to it, one with the employee's id in the unique field that
+contacts are matched by, or one that is found by its address.
 
 A Zoho contact id is bound to one key: one that is found but bound to another is not adopted. The debt then waits for
 that key's debts and looks again, and becomes a hold if the contact is still taken.
@@ -10,13 +11,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from stream.core.contact import ActualContact, ContactRow, adoptable, without_unknown_persons
+from stream.core.contact import ActualContact, ContactRow, adoptable, row_of, without_unknown_persons
+from stream.core.matching import may_stand_for
 from stream.core.rows import ContactState
 from stream.errors import NotFound, RecordRefused
 from stream.lane import Waiting
 from stream.records import ContactId, ContactKey, OutcomeAction
 from stream.zoho.index import CLOCK_SKEW, ContactIndex
 from stream.zoho.payment import Contacts, Payment
+from stream.zoho.unique_field import UniqueField
 
 LOOKS_BEFORE_HOLD = 3
 LOOK_AGAIN_S = 1.0
@@ -36,9 +39,14 @@ class Lookup:
     """The contacts of one connection. Told of every binding by `bind`, before anything is looked up."""
 
     def __init__(
-        self, client: Contacts, state_of: Callable[[ContactKey], ContactState | None], index: ContactIndex
+        self,
+        client: Contacts,
+        state_of: Callable[[ContactKey], ContactState | None],
+        index: ContactIndex,
+        unique: UniqueField,
     ) -> None:
-        """index: asked before Zoho where it is filled."""
+        """index: asked before Zoho where it is filled. unique: asked before both, where contacts are matched by it."""
+        self._unique = unique
         self._client = client
         self._index = index
         self._state_of = state_of
@@ -59,6 +67,14 @@ class Lookup:
         if contact is not None:
             with suppress(NotFound):  # deleted by hand: looked for, and made anew where it is still wanted
                 return await self._shown(payment, contact), None
+        unresolved = payment.state.unresolved
+        action: OutcomeAction = "created" if unresolved is not None and unresolved.operation == "create" else "adopted"
+        value = self._unique.value_in(payment.desired)
+        if value is not None and (found := await self._unique.find(payment, value)) is not None:
+            self._unbound(payment, [row_of(found)])
+            self._bound[found.contact_id] = payment.key
+            self._index.saw(found)
+            return found, action
         row = await self._search(payment)
         if row is None:
             return None, None
@@ -68,9 +84,28 @@ class Lookup:
         except BaseException:
             self._bound.pop(row.contact_id, None)
             raise
-        unresolved = payment.state.unresolved
-        ours = unresolved is not None and unresolved.operation == "create"
-        return actual, "created" if ours else "adopted"
+        if value is not None and not may_stand_for(actual, self._unique.name, value):
+            del self._bound[row.contact_id]
+            raise AddressTaken(
+                f"A contact with this address holds another employee's id in {self._unique.name}: correct that in Zoho "
+                "Books."
+            )
+        return actual, action
+
+    async def find_rival(self, payment: Payment, contact: ContactId) -> None:
+        """Look for another contact that holds this employee's id in the field that contacts are matched by.
+
+        Raises Waiting while that is to change, AddressTaken when it stays so.
+        """
+        value = self._unique.value_in(payment.desired)
+        found = None if value is None else await self._unique.find(payment, value)
+        if found is None or found.contact_id == contact:
+            self._taken.pop(payment.key, None)
+            return
+        self._unbound(payment, [row_of(found)])
+        raise AddressTaken(
+            f"Another contact holds this employee's id in {self._unique.name}: correct that in Zoho Books."
+        )
 
     async def _shown(self, payment: Payment, contact: ContactId) -> ActualContact:
         """The contact as it is now. Raises NotFound."""

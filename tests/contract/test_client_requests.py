@@ -108,6 +108,7 @@ CALLS: dict[str, Callable[[ZohoBooks], Awaitable[object]]] = {
     "find": lambda client: client.find_by_email("ada@example.test"),
     "contact": lambda client: client.contact(CONTACT_ID),
     "create": lambda client: client.create(body_to_create(DESIRED, "42")),
+    "upsert": lambda client: client.upsert("cf_employee_id", "42", body_to_create(DESIRED, "42")),
     "activate": lambda client: client.mark_active(CONTACT_ID),
     "deactivate": lambda client: client.mark_inactive(CONTACT_ID),
     "organizations": lambda client: client.organizations(),

@@ -271,7 +271,7 @@ async def test_unknown_ids_and_urls_are_told_apart_by_code_alone(unknown_id_code
         assert (await zoho.call("GET", f"/contacts/{contact['primary_contact_id']}")).outcome == (404, 1002)
         assert (await zoho.call("GET", "/contacts/ada")).outcome == (404, 5)
         assert (await zoho.call("GET", "/nothing")).outcome == (404, 5)
-        assert (await zoho.call("PUT", "/contacts", {})).status == 405
+        assert (await zoho.call("PATCH", "/contacts", {})).status == 405
 
 
 async def test_the_list_pages_by_two_hundred_at_most_and_its_rows_have_no_persons() -> None:

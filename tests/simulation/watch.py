@@ -109,13 +109,8 @@ class Watch:
         contacts = office.zoho.organization.contacts
         if exchange.url.path.endswith("/contacts"):
             contact_id = orjson.loads(answer.body)["contact"]["contact_id"]
-            key = self._attempts[exchange.task]
-            made = self._created[office.connection, key]
-            # One whose creation was never confirmed may have been adopted for whoever has its address by now.
-            made[:] = [one for one in made if self._bound.get((office.connection, one), key) == key]
-            made.append(contact_id)
-            if len(made) > 1:
-                self.violated(f"{len(made)} contacts were created for one key of {office.connection}")
+            if exchange.method == "POST" or "X-Upsert" in exchange.headers:
+                self._made(office, contact_id, self._attempts[exchange.task])
         else:
             contact_id = exchange.url.parts[4]
         contact = contacts[contact_id]
@@ -125,6 +120,14 @@ class Watch:
                 what = f"P{who} of {office.connection} went back from V{self._versions[place]} to V{version}"
                 self.found.append(Violation("order_violations", what))
             self._versions[place] = max(version, self._versions.get(place, 0))
+
+    def _made(self, office: Office, contact_id: str, key: ContactKey) -> None:
+        made = self._created[office.connection, key]
+        # One whose creation was never confirmed may have been adopted for whoever has its address by now.
+        made[:] = [one for one in made if self._bound.get((office.connection, one), key) == key and one != contact_id]
+        made.append(contact_id)
+        if len(made) > 1:
+            self.violated(f"{len(made)} contacts were created for one key of {office.connection}")
 
 
 def _debt_of(row: bytes) -> Debt:

@@ -14,8 +14,9 @@ from typing import Any
 from aiohttp.web_app import _cached_build_middleware
 
 from stream.codec import canonical
-from stream.records import BambooHrSettings, Connection, ConnectionId, EmployeeId, HrEvent, ZohoSettings
+from stream.records import BambooHrSettings, Connection, ConnectionId, EmployeeId, HrEvent, Mapping, ZohoSettings
 from stream.sandbox.bamboohr.notices import Notice
+from stream.sandbox.zoho.custom_fields import CustomField
 from stream.sandbox.zoho.quirks import ZohoQuirks
 from stream.settings import Settings
 from stream.telemetry import Masked
@@ -43,6 +44,9 @@ SETTINGS = Settings(
     zoho_accounts_url=f"http://127.0.0.1:{ZOHO_PORT}",
     partitions=PARTITIONS,
 )
+
+EMPLOYEE_ID = "cf_employee_id"
+"""The unique custom field by which contacts are matched in every third seed."""
 
 
 @cache
@@ -123,6 +127,7 @@ class World:
         quirks = ZohoQuirks(duplicate_names=self._chance.choice(("allowed", "refused")))
         office = self._vendors.open(connection, quota=self._script.quota, quirks=quirks)
         office.company.subscribe(lambda notices: self._noticed(connection, notices))
+        office.zoho.organization.define_custom_field(CustomField(EMPLOYEE_ID, "Employee id", unique=True))
         vault, zoho = _vault(), office.zoho.credentials
 
         def seal(secret: str, purpose: Any) -> Any:
@@ -132,6 +137,7 @@ class World:
             connection=connection,
             mode="live",
             guard=policy_of(self._script.seed),
+            mapping=Mapping(match=EMPLOYEE_ID if self._script.seed % 3 == 2 else "email"),
             bamboohr=BambooHrSettings(
                 subdomain=connection, api_key=seal(office.bamboohr.credentials.api_key, "bamboohr.api_key")
             ),

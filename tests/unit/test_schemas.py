@@ -13,7 +13,7 @@ HR = {"firstName": "text", "department": "list", "hireDate": "date", "customCost
 CUSTOM = {
     one.api_name: one
     for one in (
-        CustomField("cf_text", "string"),
+        CustomField("cf_text", "string", unique=False),
         CustomField("cf_kind", "dropdown", ("Staff", "External")),
         CustomField("cf_day", "date"),
         CustomField("cf_count", "number"),
@@ -47,6 +47,9 @@ CUSTOM = {
             "'Extern' is no option",
         ),
         ({"fields": {"cf_key": "4103"}}, ("fields", "cf_key"), "takes each value once"),
+        ({"match": "cf_nothing"}, ("match",), "no such custom field"),
+        ({"match": "cf_text"}, ("match",), "prevent duplicate values"),
+        ({"match": "cf_kind"}, ("match",), "it must be a text"),
         ({"state_field": "cf_nothing"}, ("state_field",), "no such custom field"),
         ({"state_field": "cf_kind"}, ("state_field",), "the options Active and Inactive"),
         ({"state_field": "cf_key"}, ("state_field",), "that many contacts may share"),

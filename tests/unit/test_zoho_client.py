@@ -148,12 +148,13 @@ WRITES: dict[str, Write] = {
     "update": lambda client: client.update(ADA, {"notes": "x"}),
     "activate": lambda client: client.mark_active(ADA),
     "deactivate": lambda client: client.mark_inactive(ADA),
+    "upsert": lambda client: client.upsert("cf_employee_id", "7", {"contact_name": "Ada"}),
 }
 every_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
 
 
 async def test_each_call_names_the_organization_and_carries_the_token() -> None:
-    async with books([OK, OK, OK, OK, OK]) as fake:
+    async with books([OK] * (1 + len(WRITES))) as fake:
         await fake.client.contact(ADA)
         for write in WRITES.values():
             await write(fake.client)
@@ -163,12 +164,19 @@ async def test_each_call_names_the_organization_and_carries_the_token() -> None:
         ("PUT", f"/contacts/{ADA}"),
         ("POST", f"/contacts/{ADA}/active"),
         ("POST", f"/contacts/{ADA}/inactive"),
+        ("PUT", "/contacts"),
     ]
     assert all(seen.query == {"organization_id": ORG} for seen in fake.calls)
     assert all(seen.headers["authorization"] == "Zoho-oauthtoken 1000.1" for seen in fake.calls)
     assert fake.calls[1].headers["content-type"] == "application/json"
     assert fake.calls[1].json == {"contact_name": "Ada"}
     assert fake.calls[3].body == b""
+    named = {name: text for name, text in fake.calls[5].headers.items() if name.startswith("x-u")}
+    assert named == {
+        "x-unique-identifier-key": "cf_employee_id",
+        "x-unique-identifier-value": "7",
+        "x-upsert": "true",
+    }
     assert fake.door.admitted == [("contact", False)] + [(name, True) for name in WRITES]
 
 
@@ -435,6 +443,16 @@ async def test_no_usable_answer_is_harmless_to_a_read_and_leaves_a_write_open(
             await (fake.client.contact(ADA) if write is None else write(fake.client))
     assert len(fake.calls) == 1
     assert fake.door.in_flight == 0
+
+
+async def test_looking_for_a_unique_field_changes_nothing_and_so_leaves_nothing_open() -> None:
+    async with books([DROPPED, OK], deadline=0.3) as fake:
+        with pytest.raises(Unavailable):
+            await fake.client.with_field("cf_employee_id", "7")
+        await fake.client.with_field("cf_employee_id", "7")
+    first, second = fake.calls
+    assert first.json == second.json == {"custom_fields": [{"api_name": "cf_employee_id", "value": "7"}]}
+    assert "x-upsert" not in {name.lower() for name in second.headers}
 
 
 @every_write

@@ -27,6 +27,7 @@ class ContactCalls:
             Operation("contacts.delete_several", "DELETE", "/contacts", "contacts.DELETE", self._delete_several),
             Operation("contacts.get", "GET", ONE, "contacts.READ", self._get),
             Operation("contacts.update", "PUT", ONE, "contacts.UPDATE", self._update),
+            Operation("contacts.upsert", "PUT", "/contacts", "contacts.UPDATE", self._upsert),
             Operation("contacts.delete", "DELETE", ONE, "contacts.DELETE", self._delete),
             # Zoho Books API, contacts: marking active or inactive needs CREATE, not UPDATE.
             Operation("contacts.activate", "POST", f"{ONE}/active", "contacts.CREATE", self._activate),
@@ -49,6 +50,18 @@ class ContactCalls:
         contact = self._organization.update(request.match_info["contact_id"], await read_body(request))
         shown = self._organization.answers.contact(contact)
         return answer({"code": 0, "message": "Contact information has been saved.", "contact": shown})
+
+    async def _upsert(self, request: web.Request) -> web.Response:
+        key = request.headers.get("X-Unique-Identifier-Key", "").strip()
+        value = request.headers.get("X-Unique-Identifier-Value", "").strip()
+        if not key or not value:
+            raise invalid_value("X-Unique-Identifier-Value" if key else "X-Unique-Identifier-Key")
+        creates = request.headers.get("X-Upsert", "").strip().lower() == "true"
+        contact, made = self._organization.upsert(key, value, await read_body(request), creates=creates)
+        shown = self._organization.answers.contact(contact)
+        status = self._organization.quirks.upsert_created if made else 200
+        message = "The contact has been added." if made else "Contact information has been saved."
+        return answer({"code": 0, "message": message, "contact": shown}, status=status)
 
     async def _delete(self, request: web.Request) -> web.Response:
         (contact,) = self._organization.delete([request.match_info["contact_id"]])

@@ -5,6 +5,7 @@
 | GET calls, DELETE calls | what was asked so far; start counting anew |
 | GET contacts | every contact whole, whatever the limits |
 | GET limits, POST limits | show or change the limits; `used_today` are calls that other integrations made |
+| GET fields, POST fields | show the custom fields of contacts; define one, unique or not |
 | faults | see `stream.sandbox.faults` |
 """
 
@@ -17,6 +18,7 @@ from aiohttp import web
 
 from stream.sandbox.faults import CONTROL
 from stream.sandbox.zoho.calls import Calls
+from stream.sandbox.zoho.custom_fields import CustomField
 from stream.sandbox.zoho.limits import LimitLedger, Limits
 from stream.sandbox.zoho.organization import Organization
 from stream.sandbox.zoho.refusals import answer
@@ -35,6 +37,8 @@ class Control:
             web.get(f"{CONTROL}calls", self._show_calls),
             web.delete(f"{CONTROL}calls", self._reset_calls),
             web.get(f"{CONTROL}contacts", self._show_contacts),
+            web.get(f"{CONTROL}fields", self._show_fields),
+            web.post(f"{CONTROL}fields", self._define_field),
             web.get(f"{CONTROL}limits", self._show_limits),
             web.post(f"{CONTROL}limits", self._change_limits),
         ]
@@ -50,6 +54,16 @@ class Control:
         shown = self._organization.answers.contact
         return answer({"contacts": [shown(contact) for contact in self._organization.contacts.values()]})
 
+    async def _show_fields(self, _request: web.Request) -> web.Response:
+        return answer({"fields": self._organization.custom_fields.listed(tells_unique=True)})
+
+    async def _define_field(self, request: web.Request) -> web.Response:
+        try:
+            field = _definition(await request.json())
+        except ValueError as error:
+            return answer({"error": str(error)}, status=400)
+        return answer(self._organization.define_custom_field(field).listed(tells_unique=True))
+
     async def _show_limits(self, _request: web.Request) -> web.Response:
         return answer(self._limits())
 
@@ -64,6 +78,21 @@ class Control:
 
     def _limits(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self._ledger.limits), "used_today": self._ledger.used_today}
+
+
+def _definition(asked: object) -> CustomField:
+    """A custom field. Raises ValueError naming what is wrong."""
+    shape = "an object with api_name (cf_…) and label, and perhaps data_type, options (texts), unique (true or false)"
+    if not isinstance(asked, dict) or not set(asked) <= {field.name for field in dataclasses.fields(CustomField)}:
+        raise ValueError(shape)
+    options, unique = asked.get("options", []), asked.get("unique", False)
+    texts = [asked.get("api_name"), asked.get("label"), asked.get("data_type", "string")]
+    said = isinstance(options, list) and isinstance(unique, bool)
+    if not said or not all(isinstance(text, str) and text for text in (*texts, *options)):
+        raise ValueError(shape)
+    if not texts[0].startswith("cf_"):
+        raise ValueError(shape)
+    return CustomField(texts[0], texts[1], texts[2], tuple(options), unique)
 
 
 def _numbers(asked: object) -> dict[str, Any]:

@@ -96,6 +96,24 @@ class CustomFields:
                 values[defined.customfield_id] = self._checked(defined, entry.get("value"), contact_id)
         return values
 
+    def holder(self, api_name: str, value: str) -> str | None:
+        """contact_id of whoever has the value in a unique field, None where nobody has.
+
+        Raises Refused where there is no such field, or it is not unique.
+        """
+        defined = next((known for known in self._defined.values() if known.field.api_name == api_name), None)
+        if defined is None or not defined.field.unique:
+            raise invalid_value("X-Unique-Identifier-Key")
+        return self._holders.get((defined.customfield_id, value))
+
+    def with_value(self, body: Mapping[str, Any], api_name: str, value: str) -> dict[str, Any]:
+        """The body with this value of the field, where it says none itself."""
+        entries = [entry for entry in body.get("custom_fields") or [] if isinstance(entry, Mapping)]
+        defined = next(known for known in self._defined.values() if known.field.api_name == api_name)
+        if any(defined.named_by(entry) for entry in entries):
+            return dict(body)
+        return {**body, "custom_fields": [*entries, {"api_name": api_name, "value": value}]}
+
     def hold(self, contact_id: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
         """Note a contact's new values, so that the unique ones are taken."""
         for defined in self._defined.values():

@@ -93,6 +93,20 @@ class Organization:
         self._apply(contact, persons, primary, values, custom)
         return contact
 
+    def upsert(self, key: str, value: str, body: Mapping[str, Any], *, creates: bool) -> tuple[Contact, bool]:
+        """Update the contact that has the value in the unique field `key`; make one where none has and that is wished.
+
+        Whether it was made. Zoho Books API, contacts, update by custom field. Raises Refused where none has.
+        """
+        holder = self.custom_fields.holder(key, value)
+        if holder is not None:
+            return self.update(holder, body), False
+        if not creates:
+            raise does_not_exist("Contact") if self.quirks.upsert_no_match == 404 else invalid_value(key)
+        if self.quirks.upsert_header == "fills the field":
+            body = self.custom_fields.with_value(body, key, value)
+        return self.create(body), True
+
     def set_active(self, contact_id: str, *, active: bool) -> Contact:
         contact = self.contact(contact_id)
         contact.active = active

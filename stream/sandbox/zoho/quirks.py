@@ -42,5 +42,11 @@ class ZohoQuirks:
     """Whether GET /contacts?last_modified_time= filters; Zoho's documents do not list it for contacts."""
     unique_fields: Literal["told", "not told"] = "told"
     """Whether the list of custom fields tells which of them take each value once."""
+    upsert_created: Literal[201, 200] = 201
+    """HTTP status of an upsert that made a contact."""
+    upsert_no_match: Literal[404, 400] = 404
+    """HTTP status of an upsert that may not create and finds nobody."""
+    upsert_header: Literal["fills the field", "only finds"] = "only finds"
+    """Whether the value in the header of an upsert fills the field of a contact that is made."""
     type_change: Literal["applied", "ignored"] = "applied"
     """What a PUT with another contact_type does to an existing contact."""
