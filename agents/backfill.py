@@ -13,7 +13,7 @@ from contextlib import aclosing
 
 from pydantic import JsonValue
 
-from agents.drift import Differing, FindDrift, said, told
+from agents.drift import SHOWN, Differing, FindDrift, said, told
 from agents.operations import Done
 from stream.bamboohr.client import PageMoved
 from stream.bamboohr.everybody import ReadEverybody, Sweep
@@ -36,6 +36,8 @@ logger = log("backfill")
 NAME = SWEEP
 READINGS = 5
 """So often the list is begun anew when it changes under us."""
+NAMED = 10
+"""People whom a sentence names; the result names more."""
 LOOK_S = 0.5
 TELL_S = 20.0
 """Whoever asked gives up after a minute without a word."""
@@ -213,10 +215,12 @@ class Backfill:
         return said if waits is None else f"{said} It waits: {waits}"
 
     async def _done(self, found: Differing | None) -> Done:
-        set_aside = 0
+        set_aside, doubled = 0, list[EmployeeId]()
         for number, key in enumerate(self._keys(), 1):
             state = self._state_of(key)
             set_aside += state is not None and not state.debt.owed and state.debt.parked > state.debt.settled
+            if state is not None and state.desired.active and self._index.count_with(state.desired.email or "") > 1:
+                doubled.append(state.employee)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         people = self._sweep.people
@@ -225,6 +229,7 @@ class Backfill:
             "people": people,
             "set_aside": set_aside,
             "differed": faults,
+            "doubled": [*sorted(doubled)[:SHOWN]],
             **({} if found is None else told(found)),
         }
         if not people:
@@ -234,9 +239,17 @@ class Backfill:
         rest = f"; {set_aside} contacts are held or failed" if set_aside else ""
         return Done(
             f"{people} people were read, and their contacts are as they should be{rest}."
-            f"{self._missed(faults)}{said(found or {})}",
+            f"{self._missed(faults)}{said(found or {})}{_told_of(doubled)}",
             result,
         )
+
+
+def _told_of(doubled: list[EmployeeId]) -> str:
+    """Contacts that others made: one of them is kept, and which ones are to be merged is for a person to say."""
+    if not doubled:
+        return ""
+    some = ", ".join(sorted(doubled)[:NAMED]) + (" and more" if len(doubled) > NAMED else "")
+    return f" Zoho Books has more than one contact with the address of employees {some}: merge them there."
 
 
 async def _paid(lane: Lane) -> None:

@@ -122,6 +122,10 @@ class ContactIndex:
         """The contact as it was seen last; None where there is none, or nothing is known."""
         return self._rows.get(contact)
 
+    def count_with(self, email: str) -> int:
+        """How many contacts show this address, as far as is known; 0 where nothing is."""
+        return len(self._by_email.get(email_key(email), ()))
+
     def saw(self, actual: ActualContact) -> None:
         """Zoho has just shown this contact, or taken what we wrote."""
         if self._since is None:

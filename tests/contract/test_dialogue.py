@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -68,8 +69,9 @@ class Vendors:
         return Dialogue(self.settings.model_copy(update={"public_url": public_url}), person, CLOCK)
 
 
-@pytest.fixture
-async def vendors() -> AsyncIterator[Vendors]:
+@asynccontextmanager
+async def both() -> AsyncIterator[Vendors]:
+    """Both sandboxes; BambooHR's replaces its refresh token with each use."""
     quirks = BambooHrQuirks(refresh_token="rotated")
     bamboohr = BambooHrSandbox(Company.seeded("acme", employees=12), clock=CLOCK, quirks=quirks)
     zoho = ZohoSandbox(clock=CLOCK)
@@ -81,6 +83,12 @@ async def vendors() -> AsyncIterator[Vendors]:
     finally:
         await bamboohr.stop()
         await zoho.stop()
+
+
+@pytest.fixture
+async def vendors() -> AsyncIterator[Vendors]:
+    async with both() as found:
+        yield found
 
 
 def of_zoho(vendors: Vendors, *how: str | int) -> tuple[str | int, ...]:

@@ -10,29 +10,16 @@ import pytest
 from agents.cli.mapping_fit import fitting
 from stream.connection_file import ConnectionFile, load_connection
 from stream.errors import ConnectionFileError
-from stream.sandbox.bamboohr import BambooHrQuirks, BambooHrSandbox, Company
-from stream.sandbox.zoho import ZohoSandbox
 from stream.sandbox.zoho.custom_fields import CustomField
-from stream.settings import Settings
-from tests.contract.test_dialogue import CLOCK, Vendors
+from tests.contract.test_dialogue import CLOCK, Vendors, both
 
 LINES = '\n[mapping.fields]\ncf_team = "department"\nphone = "noSuchField"\n'
 
 
 @pytest.fixture
 async def vendors() -> AsyncIterator[Vendors]:
-    bamboohr = BambooHrSandbox(
-        Company.seeded("acme", employees=2), clock=CLOCK, quirks=BambooHrQuirks(refresh_token="rotated")
-    )
-    zoho = ZohoSandbox(clock=CLOCK)
-    await bamboohr.start()
-    await zoho.start()
-    settings = Settings(bamboohr_url=bamboohr.base_url, zoho_accounts_url=zoho.accounts_url, zoho_api_url=zoho.api_url)
-    try:
-        yield Vendors(bamboohr, zoho, settings)
-    finally:
-        await bamboohr.stop()
-        await zoho.stop()
+    async with both() as found:
+        yield found
 
 
 def written(vendors: Vendors, folder: Path, lines: str, key: str | None = None) -> tuple[ConnectionFile, Path]:

@@ -13,11 +13,9 @@ from tests.memory_zoho import Fault
 from tests.property.test_contact import (
     Step,
     by_hand,
-    check_end,
-    check_replay,
     lasting,
     passing,
-    play,
+    play_and_insist,
     play_to_the_end,
     step,
     there,
@@ -59,11 +57,4 @@ def test_an_insisting_pass_puts_right_what_was_refused_or_deleted_by_hand(
     happenings: list[Step], faults: list[Fault | None], there: list[str], mapping: Mapping, ways: Any
 ) -> None:
     world = world_of(mapping, faults, there, [CustomField(FIELD, "string", unique=True)], ways)
-    strangers = set(world.zoho.contacts)
-    play(world, happenings)
-    world.settle()
-    world.zoho.fault = lambda: None
-    world.insist()
-    world.settle()
-    check_end(world, strangers)
-    check_replay(world)
+    play_and_insist(world, happenings)

@@ -170,7 +170,7 @@ def test_it_ends_when_all_are_read_and_none_of_their_contacts_is_owed_any_more()
     loop = VirtualTime()
     done = run(both(), loop)
     assert 100.0 <= loop.monotonic() < 102.0
-    assert done.result == {"people": 3, "set_aside": 0, "differed": {}}
+    assert done.result == {"people": 3, "set_aside": 0, "differed": {}, "doubled": []}
     assert done.says == "3 people were read, and their contacts are as they should be."
     assert (owner.people.bulk, owner.contacts.bulk) == (1, 1)
     assert not owner.world.index.filled, "it is of no use afterwards"
@@ -343,3 +343,18 @@ def test_what_was_found_is_told_but_not_after_a_first_load_to_which_everybody_is
     done = owner.carried_out()
     assert done.says.endswith(says)
     assert done.result["differed"] == {"left": 1, "stale": 2}
+
+
+def test_contacts_that_others_doubled_are_told_and_not_made_more() -> None:
+    owner = Owner([Sweep(began=1, people=2, total=2, ended=True)])
+    world = owner.world
+    for email in ("ada@acme.test", "Ada@acme.test", "bob@acme.test", "strangers@acme.test", "strangers@acme.test"):
+        world.zoho.add(email)
+    world.clock.advance(5.0)
+    world.hire("7", person("ada@acme.test"))
+    world.hire("8", person("bob@acme.test"))
+    world.settle()
+    done = owner.carried_out()
+    assert done.result["doubled"] == ["7"]
+    assert done.says.endswith(" more than one contact with the address of employees 7: merge them there.")
+    assert (world.zoho.count("create"), len(world.zoho.contacts)) == (0, 5)
