@@ -522,6 +522,10 @@ class Source(Model):
     @model_validator(mode="before")
     @classmethod
     def _field_alone(cls, given: Any) -> Any:
+        if not isinstance(given, str | dict | Source):
+            raise PydanticCustomError(
+                "source", "must be a BambooHR field in quotes, or a table with one of field, value and text"
+            )
         return {"field": given} if isinstance(given, str) else given
 
     @model_validator(mode="after")
