@@ -80,7 +80,8 @@ class Office:
 async def office(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
     await make_topics(kafka)
     said: list[str] = []
-    monkeypatch.setattr(consents, "print_error", said.append)
+    for name in ("note", "print_error"):
+        monkeypatch.setattr(consents, name, said.append)
     bamboohr = BambooHrSandbox(Company("acme"), clock=CLOCK, quirks=BambooHrQuirks(allow_http_redirects=True))
     zoho = ZohoSandbox(clock=CLOCK)
     await bamboohr.start()
