@@ -306,9 +306,16 @@ def _hidden(connection: Connection) -> dict[str, Any]:
 
 
 def _flat(shown: dict[str, Any], place: str = "") -> list[tuple[str, object]]:
+    """The leaves by their paths; "-" for what is not there, and lists with spaces."""
     rows: list[tuple[str, object]] = []
     for name, value in shown.items():
-        rows += _flat(value, f"{place}{name}.") if isinstance(value, dict) else [(f"{place}{name}", value)]
+        match value:
+            case dict():
+                rows += _flat(value, f"{place}{name}.")
+            case list():
+                rows.append((f"{place}{name}", " ".join(map(str, value)) or "-"))
+            case _:
+                rows.append((f"{place}{name}", "-" if value is None else value))
     return rows
 
 

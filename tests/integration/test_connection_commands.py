@@ -156,6 +156,7 @@ async def test_a_company_is_connected_changed_listed_and_shown_without_its_secre
     code, out, _ = await rosterbook("connection", "show", "acme", data=data)
     assert code == 0
     assert "zoho.organization_id" in out
+    assert not {"None", "[]"}.intersection(out.split()), "what is not there is no word of Python's"
     said.append(out)
     code, out, _ = await rosterbook("connection", "show", "acme", "--json", data=data)
     shown = json.loads(out)
