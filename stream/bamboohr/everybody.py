@@ -16,10 +16,11 @@ from functools import partial
 from typing import Protocol
 
 from stream.bamboohr.client import PageMoved
+from stream.bamboohr.listed import Listed
 from stream.bamboohr.models import EmployeePage
 from stream.clock import Clock
 from stream.codec import fingerprint
-from stream.core.mapping import FIELDS, fields_to_read
+from stream.core.mapping import fields_to_read
 from stream.core.repair import Finding, finding
 from stream.core.rows import Person
 from stream.core.window import day_in
@@ -29,15 +30,6 @@ from stream.records import Mapping as FieldMapping
 from stream.rereading import reread
 from stream.topics import EMPLOYEES, HR_EVENTS
 
-LISTED_AS = {
-    "jobTitle": "jobTitleName",
-    "department": "departmentName",
-    "division": "divisionName",
-    "location": "locationName",
-    "employmentHistoryStatus": "employmentStatusName",
-}
-"""Field -> its name in the list, where that is another one (BambooHR API, list employees)."""
-ID = "id"
 BATCH = 25
 """Snapshots that are appended together, while at most the batch before is not folded: so never 50 are, and a
 neighbour's change waits for no more."""
@@ -100,9 +92,7 @@ class ReadEverybody:
         self._connection = connection
         self._client = client
         self._mapping_version = fingerprint(mapping)
-        wanted = fields_to_read(mapping)
-        self._listed = {name: LISTED_AS.get(name, name) for name in wanted if name != ID}
-        self._with_id = ID in wanted
+        self._listed = Listed(fields_to_read(mapping))
         self._time_zone = time_zone
         self._person_of = person_of
         self._log = log
@@ -123,7 +113,7 @@ class ReadEverybody:
                 HrEvent(connection=self._connection, employees=(), kind="sweep", received_at=self._clock.now())
             )
             began = cause.offset if sweep.began is None else sweep.began
-            page = await patience(partial(self._client.page, tuple(self._listed.values()), sweep.after))
+            page = await patience(partial(self._client.page, self._listed.names, sweep.after))
             read_at = self._clock.now()
             rows = {who: fields for who, fields in page.rows if who not in seen}
             seen.update(rows)
@@ -144,8 +134,6 @@ class ReadEverybody:
     def _snapshot(
         self, employee: EmployeeId, fields: Mapping[str, str], cause: LogPosition, read_at: datetime
     ) -> EmployeeSnapshot:
-        """What a reading of this one alone would have held: a field that is withheld here is absent there too."""
-        shown = {name: fields[listed] for name, listed in self._listed.items() if listed in fields}
         return EmployeeSnapshot(
             connection=self._connection,
             employee=employee,
@@ -156,12 +144,8 @@ class ReadEverybody:
             read_at=read_at,
             read_on=None if self._time_zone == "UTC" else day_in(self._time_zone, read_at),
             state="read",
-            fields={ID: employee, **shown} if self._with_id else shown,
+            fields=self._listed.shown(employee, fields),
         )
-
-    def _tells_all(self, snapshot: EmployeeSnapshot) -> bool:
-        """Not every field is in the list, and one that is not looks there as if it were withheld."""
-        return all(name in snapshot.fields for name in self._listed if name not in FIELDS)
 
     async def _append(
         self, snapshots: Mapping[EmployeeId, EmployeeSnapshot], began: int, insists: Callable[[Person], bool]
@@ -179,7 +163,7 @@ class ReadEverybody:
                 person = self._person_of(employee) or Person()
                 if person.debt.owed or person.debt.settled >= began:
                     continue
-                if self._tells_all(snapshots[employee]):
+                if self._listed.tells_all(snapshots[employee].fields):
                     before_it[employee] = person, insists(person)
                     batch.append(snapshots[employee].model_copy(update={"insists": before_it[employee][1]}))
                 else:

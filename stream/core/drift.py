@@ -19,6 +19,11 @@ def has_moved(state: ContactState | None, there: bool, modified_at: datetime | N
     """
     if state is None or state.contact_id is None or state.debt.settled < state.debt.wanted:
         return False
+    return is_another(state, there, modified_at)
+
+
+def is_another(state: ContactState, there: bool, modified_at: datetime | None) -> bool:
+    """The same of a contact that owes something: it was seen last at another time of change."""
     return not there or state.modified_at is None or modified_at != state.modified_at
 
 

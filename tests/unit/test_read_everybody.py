@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from stream.bamboohr.client import PageMoved
-from stream.bamboohr.everybody import BATCH, LISTED_AS, ReadEverybody, Sweep
+from stream.bamboohr.everybody import BATCH, ReadEverybody, Sweep
+from stream.bamboohr.listed import LISTED_AS
 from stream.bamboohr.models import EmployeePage
 from stream.core.debt import Debt
 from stream.core.mapping import FIELDS
