@@ -7,6 +7,8 @@ Previewed work waits for nobody but the preview's end.
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from stream.records import Model
 
 NOTHING = -1
@@ -17,6 +19,7 @@ class Debt(Model):
     """Offsets of the topic that causes the work: hr-events for a person, employees for a contact.
 
     previewed: up to which it was only said what would be done; that is still owed once the connection is live.
+    released: up to which a person lets what is previewed be done at once, though the preview goes on.
     held: up to which the leaver guard holds it. approved, rejected: up to which a person decided about that.
     """
 
@@ -24,6 +27,7 @@ class Debt(Model):
     settled: int = NOTHING
     parked: int = NOTHING
     previewed: int = NOTHING
+    released: int = Field(default=NOTHING, exclude_if=lambda offset: offset == NOTHING)
     held: int = NOTHING
     approved: int = NOTHING
     rejected: int = NOTHING
@@ -37,6 +41,11 @@ class Debt(Model):
     def unseen(self) -> bool:
         """Owed, and not previewed either: what there is to do in preview."""
         return self.owed and self.wanted > self.previewed
+
+    @property
+    def let_through(self) -> bool:
+        """Owed, and to be done even in preview."""
+        return self.owed and self.wanted <= self.released
 
     def owes(self, offset: int) -> bool:
         """Whether what was wanted at `offset` is neither done nor parked, nor held without an approval."""
@@ -78,3 +87,7 @@ class Debt(Model):
     def preview(self, offset: int) -> Debt:
         """It was said what would be done for work up to `offset`."""
         return self.model_copy(update={"previewed": max(self.previewed, offset)})
+
+    def release(self, offset: int) -> Debt:
+        """A person has work up to `offset` done in preview too; what is wanted beyond it goes on waiting."""
+        return self.model_copy(update={"released": max(self.released, offset)})

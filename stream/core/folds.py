@@ -29,7 +29,9 @@ MOST_AHEAD = timedelta(minutes=5)
 """A time of BambooHR's that lies further ahead of when we heard of it is wrong, and must not hide later changes."""
 SWEEP = "backfill"
 """The command by which everybody is read."""
-APPROVE, REJECT = "approve holds", "reject holds"
+SEALED = "sealed"
+"""Names the part of an answer that is for whoever asked alone: it is no progress, and no row keeps it."""
+APPROVE, REJECT, RELEASE = "approve holds", "reject holds", "release previews"
 """What the commands are called that decide about contacts; each names the very ones."""
 
 
@@ -170,12 +172,14 @@ def on_employees(chain: Sequence[LogPosition]) -> LogPosition | None:
 
 
 def decide(state: ContactState, command: Command, offset: int, position: LogPosition) -> ContactState:
-    """A person decided about what the leaver guard holds up to an employees offset."""
+    """A person decided about what the leaver guard holds, or a preview leaves undone, up to an employees offset."""
     debt = state.debt
     if command.command == APPROVE:
         debt = debt.approve(offset)
     elif command.command == REJECT:
         debt = debt.reject(offset)
+    elif command.command == RELEASE:
+        debt = debt.release(offset)
     return state.model_copy(update={"debt": debt, "folded": state.folded_with(position)})
 
 
@@ -220,7 +224,7 @@ def answer(company: Company, outcome: CommandOutcome, position: LogPosition) -> 
     if outcome.state != "progress":
         ended = {"debt": before.debt.settle(outcome.cause.offset), "progress": {}}
         asked[outcome.command] = before.model_copy(update=ended)
-    elif outcome.cause.offset > before.debt.settled:
+    elif outcome.cause.offset > before.debt.settled and SEALED not in outcome.result:
         asked[outcome.command] = before.model_copy(update={"progress": outcome.result})
     update = {"asked": asked, "swept_at": swept_at, "folded": company.folded_with(position)}
     return company.model_copy(update=update)

@@ -1,0 +1,354 @@
+"""Makes plans for one connection, as its owner: reads people and contacts as they are, folds a trial, writes nothing.
+
+It decides by the folds and functions that decide when live. Nothing of it goes to the log and no call changes anything;
+rows are read one by one while the agents go on, so what changes meanwhile may show as it was or as it is, and whoever
+carries the plan out sees that it has moved. The calls let live work go first and leave it the rest of the day.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from stream.bamboohr.looking import LookAtPeople, Looked, People, within
+from stream.clock import Clock
+from stream.codec import fingerprint
+from stream.core import schemas, scope
+from stream.core.contact import email_key
+from stream.core.drift import is_another
+from stream.core.mapping import fields_to_read
+from stream.core.plan import Company as Paired
+from stream.core.plan import Plan, summed
+from stream.core.plan_line import Found, Line, as_applied, guarded, in_order, line_of, must_look, undecided
+from stream.core.rows import Address, Company, ContactState, Person
+from stream.core.trial import Reading, Trial
+from stream.core.window import day_in
+from stream.errors import NotFound, RecordRefused
+from stream.lane import Lane, Waiting
+from stream.patience import Patience
+from stream.records import Connection, ContactKey, Email, EmployeeId
+from stream.records import Mapping as Mapped
+from stream.zoho.index import PER_PAGE, ContactIndex, Lists
+from stream.zoho.lookup import AddressTaken, Lookup
+from stream.zoho.models import moment
+from stream.zoho.payment import Contacts, Payment
+from stream.zoho.unique_field import UniqueField
+
+T = TypeVar("T")
+
+AT_ONCE = 100
+"""People who are folded before the loop gets a turn."""
+TAKEN = "another contact shows the work email"
+FEW = 50
+"""So many are read one by one; more are taken from the list."""
+
+
+class Books(Contacts, Lists, Protocol):
+    """What is asked of the client."""
+
+
+@dataclass(frozen=True)
+class PlanRows:
+    """The rows of the connection, as they are now. everyone: all people; keys: of all contacts."""
+
+    person: Callable[[EmployeeId], Person | None]
+    address: Callable[[Email], Address | None]
+    contact: Callable[[ContactKey], ContactState | None]
+    company: Callable[[], Company | None]
+    everyone: Callable[[], AsyncIterable[tuple[EmployeeId, Person]]]
+    keys: Callable[[], Iterator[ContactKey]]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Whom a plan is about: these employees; all for whom the expression holds; everybody."""
+
+    employees: tuple[EmployeeId, ...] = ()
+    where: str | None = None
+
+
+@dataclass
+class Progress:
+    """Where a plan stands. looked: contacts seen, of so many."""
+
+    people: int = 0
+    total: int | None = None
+    looked: int = 0
+    contacts: int = 0
+
+
+@dataclass(frozen=True)
+class Planned:
+    """lines: of everybody, the unchanged too. trial: with the rows as they would be."""
+
+    plan: Plan
+    lines: dict[EmployeeId, Line]
+    trial: Trial
+
+
+class Planner:
+    """Of one connection. May make one plan at a time."""
+
+    def __init__(
+        self,
+        record: Connection,
+        hr: People,
+        books: Books,
+        rows: PlanRows,
+        *,
+        people: Lane,
+        contacts: Lane,
+        clock: Clock,
+    ) -> None:
+        """people, contacts: the lanes whose calls these are."""
+        self._record = record
+        self._hr = hr
+        self._books = books
+        self._rows = rows
+        self._people = people
+        self._contacts = contacts
+        self._clock = clock
+        self._patience = Patience()
+        self._fields = fields_to_read(record.mapping)
+        self._look = LookAtPeople(hr, self._fields, self._patience)
+        self._looked = self._to_look = 0
+        self._undecided: dict[EmployeeId, str] = {}
+        """For whom the filter cannot be decided, and why."""
+
+    @property
+    def progress(self) -> Progress:
+        """Of the plan that is being made."""
+        looked: Looked = self._look.looked
+        return Progress(looked.people, looked.total, self._looked, self._to_look)
+
+    @property
+    def waits_for(self) -> str | None:
+        """Why it does not go on now."""
+        return self._patience.waits_for or self._contacts.suspended or self._contacts.ledger.closed
+
+    async def make(self, choice: Choice) -> Planned:
+        """Raises RecordRefused: paused, nobody is chosen, an unknown employee, a filter that cannot be decided."""
+        record = self._record
+        if record.mode == "paused":
+            raise RecordRefused(f"The connection is paused: `rosterbook connection resume {record.connection}` first.")
+        self._looked = self._to_look = 0
+        self._undecided.clear()
+        with self._people.in_bulk():
+            readings = await self._read(choice)
+        trial = Trial(
+            record.connection,
+            record.mapping,
+            fingerprint(record.mapping),
+            person_of=self._rows.person,
+            address_of=self._rows.address,
+            state_of=self._rows.contact,
+        )
+        now = self._clock.now()
+        zone = record.reconcile.time_zone
+        today = None if zone == "UTC" else day_in(zone, now)
+        for number, employee in enumerate(sorted(readings, key=in_order), 1):
+            trial.read(within(readings[employee], self._fields), now, today)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        with self._people.in_bulk():  # whom others' addresses concern, as they are by now
+            while unread := sorted(set(trial.touched.values()) - trial.readings.keys(), key=in_order):
+                for employee in unread:
+                    trial.read(within(await self._look.alone(employee), self._fields), now, today)
+        whole = not choice.employees and choice.where is None
+        about = dict.fromkeys(trial.readings)
+        if whole:
+            about |= {employee: None async for employee, _ in self._rows.everyone()}
+        lines = await self._lines(trial, sorted(about, key=in_order), whole=whole)
+        lines |= {
+            employee: undecided(employee, why) for employee, why in self._undecided.items() if employee not in lines
+        }
+        counts, calls, said = summed(lines.values())
+        zoho = record.zoho
+        plan = Plan(
+            connection=record.connection,
+            company=Paired(
+                subdomain=record.bamboohr.subdomain, region=zoho.region, organization_id=zoho.organization_id
+            ),
+            mapping=fingerprint(record.mapping),
+            employees=tuple(sorted(set(choice.employees), key=in_order)),
+            where=choice.where,
+            people=len(lines),
+            counts=counts,
+            calls=calls,
+            lines=said,
+        )
+        return Planned(plan, lines, trial)
+
+    # -- BambooHR -----------------------------------------------------------------------------------------------------
+
+    async def _read(self, choice: Choice) -> dict[EmployeeId, Reading]:
+        fields = self._fields
+        if choice.where is not None:
+            await self._check(choice.where)
+            fields = tuple(dict.fromkeys((*fields, *scope.fields_of(choice.where))))
+        self._look = LookAtPeople(self._hr, fields, self._patience)
+        if choice.employees:
+            return await self._read_these(set(choice.employees))
+        readings = await self._look.listed()
+        if not readings:
+            raise RecordRefused("BambooHR lists nobody: give the key's user access to all employees.")
+        async for employee, person in self._rows.everyone():
+            # An absence from the list says nothing: whoever has an active contact is read alone.
+            if employee not in readings and person.shown is not None and person.shown.active is True:
+                readings[employee] = await self._look.alone(employee)
+        return readings if choice.where is None else self._chosen(readings, choice.where)
+
+    async def _check(self, where: str) -> None:
+        """Raises RecordRefused for a field that is none: it would look as if it were withheld, of everybody."""
+        listed = await self._patience(self._hr.fields)
+        kinds = {name: field.kind for field in listed for name in (field.id, field.alias) if name}
+        if faults := schemas.faults(Mapped(scope=(where,)), kinds, None):
+            raise RecordRefused(f"The filter cannot be used: {faults[0].says}.")
+
+    async def _read_these(self, employees: set[EmployeeId]) -> dict[EmployeeId, Reading]:
+        readings = await self._look.listed(employees.__contains__) if len(employees) > FEW else {}
+        for employee in sorted(employees - readings.keys(), key=in_order):
+            readings[employee] = await self._look.alone(employee)
+            if readings[employee].state == "gone" and self._rows.person(employee) is None:
+                raise RecordRefused(
+                    f"BambooHR has no employee {employee}: take the number in the address of the person's page."
+                )
+        return readings
+
+    def _chosen(self, readings: dict[EmployeeId, Reading], where: str) -> dict[EmployeeId, Reading]:
+        found: dict[EmployeeId, Reading] = {}
+        for employee, reading in readings.items():
+            if reading.state != "read":
+                continue
+            match scope.standing((where,), reading.fields):
+                case None:
+                    found[employee] = reading
+                case scope.Undecided(reason):
+                    self._undecided[employee] = reason.replace("scope", "the filter", 1)
+                case scope.Outside():
+                    pass
+        if not found and not self._undecided:
+            raise RecordRefused("The filter holds for nobody.")
+        return found
+
+    # -- Zoho Books ---------------------------------------------------------------------------------------------------
+
+    async def _lines(self, trial: Trial, about: Sequence[EmployeeId], *, whole: bool) -> dict[EmployeeId, Line]:
+        keys = {employee: key for employee in about if (key := trial.person(employee).contact_key) is not None}
+        index = ContactIndex(self._books, self._clock)
+        with self._contacts.in_bulk():
+            everything = list(self._rows.keys())
+            if whole or (len(keys) > FEW and len(keys) * PER_PAGE > len(everything)):
+                await index.fill(self._patience)
+            lookup = Lookup(self._books, trial.state, index, UniqueField(self._books, self._record.mapping.match))
+            states = await self._states(trial, (*everything, *keys.values()))
+            for key, known in states.items():
+                if known.contact_id is not None:
+                    lookup.bind(known.contact_id, key)
+            to_look = {
+                employee: key
+                for employee, key in keys.items()
+                if (state := states.get(key)) is not None
+                and must_look(state, moved=self._is_theirs(employee, key) and self._moved(state, index))
+            }
+            self._to_look = len(to_look)
+            found: dict[EmployeeId, Found] = {}
+            for self._looked, (employee, key) in enumerate(to_look.items(), 1):
+                found[employee] = await self._found(key, states, lookup, index)
+                if self._looked % AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        lines: dict[EmployeeId, Line] = {}
+        for number, employee in enumerate(about, 1):
+            lines[employee] = line_of(trial, employee, keys.get(employee), found.get(employee))
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        company = self._rows.company()
+        by_key = guarded(
+            {key: lines[employee] for employee, key in keys.items() if key in states},
+            states,
+            self._record.guard,
+            None if company is None else company.window,
+            self._clock.now(),
+        )
+        return lines | {line.employee: line for line in by_key.values()}
+
+    async def _states(self, trial: Trial, keys: Sequence[ContactKey]) -> dict[ContactKey, ContactState]:
+        """Of all contacts, as they would be: the guard counts them, and an id is bound to one of them."""
+        states: dict[ContactKey, ContactState] = {}
+        for number, key in enumerate(keys, 1):
+            if (state := trial.state(key)) is not None:
+                states[key] = state
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return states
+
+    def _is_theirs(self, employee: EmployeeId, key: ContactKey) -> bool:
+        """Whether the contact stands for them by now: a sweep puts what moved right for those alone."""
+        person = self._rows.person(employee)
+        return person is not None and person.contact_key == key
+
+    def _moved(self, state: ContactState, index: ContactIndex) -> bool:
+        """Whether the contact may show something else than we know; without the list, whoever is asked about does."""
+        if self._record.reconcile.drift != "put back" or state.contact_id is None:
+            return False
+        return not index.filled or _is_another(state, index)
+
+    async def _found(
+        self, key: ContactKey, states: Mapping[ContactKey, ContactState], lookup: Lookup, index: ContactIndex
+    ) -> Found:
+        state, before = states[key], self._rows.contact(key)
+        if before is not None and before.contact_id is not None and index.filled and not _is_another(before, index):
+            known = as_applied(before, state.desired, index.row(before.contact_id))
+            if known is not None:
+                return Found(known)
+        payment = Payment(
+            key=key,
+            state=state,
+            wanted=state.debt.wanted,
+            fingerprint=fingerprint(state.desired),
+            contact=state.contact_id,
+            modified_at=state.modified_at,
+        )
+        try:
+            actual, _ = await self._patience(partial(lookup.find, payment))
+        except NotFound:  # it vanished between the search and the reading
+            return Found()
+        except (Waiting, AddressTaken):
+            givers = await self._givers(state, states, index)
+            return Found(why=TAKEN) if givers is None else Found(after=givers)
+        first = None if state.after is None else states.get(state.after)
+        waits = first is not None and first.contact_id is not None and first.debt.owed
+        return Found(actual, after=(first.employee,) if waits and first is not None else ())
+
+    async def _givers(
+        self, state: ContactState, states: Mapping[ContactKey, ContactState], index: ContactIndex
+    ) -> tuple[EmployeeId, ...] | None:
+        """Whose contacts show the address now and are to show another one; None where one of them is to keep it."""
+        email = state.desired.email or ""
+        rows = list(await index.with_address(email, _plainly) or ())
+        rows = rows or await self._patience(partial(self._books.find_by_email, email))
+        owners = {one.contact_id: one for one in states.values() if one.contact_id is not None}
+        givers = []
+        for row in rows:
+            owner = owners.get(row.contact_id)
+            if (
+                owner is None
+                or owner.desired.email is None
+                or email_key(owner.desired.email) == email_key(email)
+                or not (owner.debt.owed or self._moved(owner, index))
+            ):
+                return None
+            givers.append(owner.employee)
+        return tuple(sorted(givers, key=in_order))
+
+
+def _is_another(state: ContactState, index: ContactIndex) -> bool:
+    row = None if state.contact_id is None else index.row(state.contact_id)
+    return is_another(state, row is not None, None if row is None else moment(row.last_modified_time))
+
+
+async def _plainly(call: Coroutine[Any, Any, T]) -> T:
+    return await call
