@@ -16,6 +16,7 @@ from typing import Literal
 
 import aiohttp
 
+from agents.applying import ApplyCommand
 from agents.backfill import Backfill
 from agents.completeness import Completeness
 from agents.credentials import Credentials
@@ -26,6 +27,8 @@ from agents.operations import Operations
 from agents.orders import JOINED, handlers
 from agents.own_secrets import OwnSecrets
 from agents.partition import Partition
+from agents.plan_orders import PlanCommand
+from agents.planning import Planner, PlanRows
 from agents.reconciling import CompanyRows, Reconciler
 from agents.sweeping import Sweeping
 from agents.tables import Rows
@@ -43,7 +46,7 @@ from stream.core.completeness import Heard
 from stream.core.day import Day
 from stream.core.mapping import fields_to_watch
 from stream.core.registration import living
-from stream.core.rows import Company, ContactState, Person, Window
+from stream.core.rows import Address, Company, ContactState, Person, Window
 from stream.errors import RecordRefused
 from stream.fence import Fence
 from stream.kafka.event_log import EventLog
@@ -112,6 +115,7 @@ class LaneMaker:
     settings: Settings
     log: EventLog
     people: Rows[Person]
+    addresses: Rows[Address]
     contacts: Rows[ContactState]
     companies: Rows[Company]
     tokens: CompactedView
@@ -168,9 +172,10 @@ class LaneMaker:
             append=self.log.append,
             clock=self.clock,
         )
+        plans = self._plans(record, number, people, contacts, bamboohr, zoho)
         operations = Operations(
             record.connection,
-            handlers(record, bamboohr, zoho, self._own, upkeep, completeness, sweeping),
+            handlers(record, bamboohr, zoho, self._own, upkeep, completeness, sweeping, *plans),
             joined=JOINED,
             company=lambda: self._company(record.connection, number),
             append=self.log.append,
@@ -278,6 +283,34 @@ class LaneMaker:
             events_folded=lambda: folded(HR_EVENTS.name, self.log.newest(HR_EVENTS.name, number)),
             wishes_folded=lambda: folded(CONTACT_UPSERTS.name, self.log.newest(CONTACT_UPSERTS.name, number)),
             append=self.log.append,
+            clock=self.clock,
+        )
+
+    def _plans(
+        self, record: Connection, number: int, people: Lane, contacts: Lane, hr: BambooHr, books: ZohoBooks
+    ) -> tuple[PlanCommand, ApplyCommand]:
+        """Make plans, and carry them out, when they are asked to."""
+        connection, prefix = record.connection, f"{record.connection}/"
+        rows = PlanRows(
+            person=lambda employee: self.people.get(number, f"{prefix}{employee}"),
+            address=lambda email: self.addresses.get(number, f"{prefix}{email}"),
+            contact=lambda key: self.contacts.get(number, f"{prefix}{key}"),
+            company=lambda: self._company(connection, number),
+            everyone=lambda: self.people_of(connection, number),
+            keys=lambda: (ContactKey(key.removeprefix(prefix)) for key in self.contacts.keys(number, prefix)),
+        )
+        planner = partial(Planner, record, hr, books, rows, people=people, contacts=contacts, clock=self.clock)
+        plan = PlanCommand(
+            connection, planner(), contacts, company=rows.company, append=self.log.append, clock=self.clock
+        )
+        return plan, ApplyCommand(
+            record,
+            planner(),
+            rows,
+            append=self.log.append,
+            wishes_folded=lambda: self._partitions[number].has_folded(
+                CONTACT_UPSERTS.name, self.log.newest(CONTACT_UPSERTS.name, number)
+            ),
             clock=self.clock,
         )
 

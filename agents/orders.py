@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from agents import backfill
+from agents.applying import APPLY, ApplyCommand
 from agents.completeness import REPORT, Completeness
 from agents.operations import Done, Handler
 from agents.own_secrets import OwnSecrets
+from agents.plan_orders import PLAN, PlanCommand
 from agents.reconciling import RECONCILE
 from agents.removal import remove
 from agents.sweeping import Sweeping
@@ -35,6 +37,8 @@ def handlers(
     upkeep: Upkeep | None,
     completeness: Completeness,
     sweeping: Sweeping,
+    plan: PlanCommand,
+    apply: ApplyCommand,
 ) -> dict[str, Handler]:
     """Command -> what carries it out, with the clients of the connection."""
 
@@ -78,4 +82,6 @@ def handlers(
         RECONCILE: sweeping.reconcile,
         REPORT: completeness.carry_out,
         backfill.NAME: sweeping.load,
+        PLAN: plan,
+        APPLY: apply,
     }

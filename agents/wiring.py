@@ -105,6 +105,7 @@ async def wire(
         settings,
         log,
         tables.people,
+        tables.addresses,
         tables.contacts,
         tables.companies,
         tokens,

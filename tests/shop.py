@@ -110,6 +110,7 @@ class Shop:
             ),
             cast(Any, self),  # the log
             cast(Any, Table(cast(Any, self.tables.people))),
+            cast(Any, Table(cast(Any, self.tables.addresses))),
             cast(Any, Table(cast(Any, self.tables.contacts))),
             cast(Any, Table({})),
             cast(Any, SimpleNamespace(records={})),  # a view of `tokens` that lags behind for ever

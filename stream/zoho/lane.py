@@ -123,7 +123,7 @@ class KeepContacts:
             modified_at=state.modified_at,
         )
         self._wait_for_fold(payment)
-        if self._preview:
+        if self._preview and not state.debt.let_through:
             await self._say(payment, "previewed", parks=payment.wanted, reason="the connection is in preview")
             return payment.ended("not asked")
         self._wait_for_turn(payment)
@@ -154,7 +154,7 @@ class KeepContacts:
         )
 
     def _owes(self, state: ContactState) -> bool:
-        return state.debt.unseen if self._preview else state.debt.owed
+        return state.debt.unseen or state.debt.let_through if self._preview else state.debt.owed
 
     def _wait_for_fold(self, payment: Payment) -> None:
         """Raises Waiting while the row does not know all that was said of it, such as a write whose answer was lost."""

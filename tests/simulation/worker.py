@@ -220,6 +220,7 @@ class Worker:
             settings,
             cast(Any, self.log),
             people,
+            addresses,
             contacts,
             companies,
             cast(Any, tokens),

@@ -52,6 +52,7 @@ def ledger_of_a_new_owner(loop: VirtualTime, topic: Topic, organization: str = "
         settings=nothing,
         log=log,
         people=nothing,
+        addresses=nothing,
         contacts=nothing,
         companies=nothing,
         tokens=tokens,
