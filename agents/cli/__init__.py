@@ -31,6 +31,8 @@ GROUPS = (
     "dead_letters",
     "holds",
     "sync",
+    "plan",
+    "apply",
     "kafka",
     "gateway",
     "worker",

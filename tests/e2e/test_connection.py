@@ -110,7 +110,7 @@ async def test_paused_connection_takes_webhooks_and_writes_nothing_until_it_is_l
     assert world.vendors.zoho_calls > calls
 
 
-async def test_preview_says_what_would_be_done_and_going_live_does_it(world: World) -> None:
+async def test_preview_says_what_would_be_done_a_plan_is_let_through_and_going_live_does_the_rest(world: World) -> None:
     (known,) = world.hire(1)
     await world.synced()
     contacts, writes = len(world.organization.contacts), world.vendors.zoho.calls.writes
@@ -126,13 +126,29 @@ async def test_preview_says_what_would_be_done_and_going_live_does_it(world: Wor
     await until("all of them are previewed", previewed, 30)
     await until("nothing more is to be previewed", world.owes_nothing, 30)
     assert len(world.organization.contacts) == contacts
+    file = world.data / "plan.json"
+    ended = await world.rosterbook("plan", CONNECTION, "--json", "--out", file)
+    assert ended.code == 0, ended
+    plan = orjson.loads(ended.out)
+    assert (plan["counts"]["create"], plan["counts"]["change"]) == (3, 1)
+    assert {line["employee"] for line in plan["lines"]} >= concerned
+    assert plan["digest"] == orjson.loads(file.read_bytes())["digest"]
     assert world.vendors.zoho.calls.writes == writes
     assert not world.compare().equal
 
+    (later,) = world.hire(1)
+    concerned = {later}
+    await until("somebody joined since", previewed, 30)
+    for _ in range(2):
+        ended = await world.rosterbook("apply", file, "--json")
+        assert (ended.code, orjson.loads(ended.out)["done"]) == (0, 4), ended
+        assert world.vendors.zoho.calls.writes == writes + 4, "what was planned, once, though it is a preview"
+    assert len(world.organization.contacts) == contacts + 3
+
     assert (await world.add()).code == 0
     await world.synced()
-    assert len(world.organization.contacts) == contacts + 3
-    assert world.vendors.zoho.calls.writes == writes + 4, "each debt is paid once"
+    assert len(world.organization.contacts) == contacts + 4
+    assert world.vendors.zoho.calls.writes == writes + 5, "each debt is paid once"
 
 
 async def test_changes_of_which_no_webhook_came_are_found_by_reconciling(world: World) -> None:
