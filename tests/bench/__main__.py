@@ -1,6 +1,6 @@
 """Runs the benches that are named, or all; prints their figures and appends them to `results.csv`.
 
-python -m tests.bench [latency gateway calls demo memory isolation quota takeover restart connections missed load]
+python -m tests.bench [latency gateway calls demo memory isolation quota takeover restart connections missed load plan]
     [--changed N] [--people N] [--events N] [--crowd N] [--connections N]
 """
 
@@ -17,7 +17,20 @@ from rich.table import Table
 
 from stream.settings import Settings
 from stream.telemetry import configure_logging
-from tests.bench import calls, connections, demo, gateway, isolation, latency, lives, loading, memory, missed, quota
+from tests.bench import (
+    calls,
+    connections,
+    demo,
+    gateway,
+    isolation,
+    latency,
+    lives,
+    loading,
+    memory,
+    missed,
+    plan,
+    quota,
+)
 from tests.bench.figures import Figure, append, load
 
 
@@ -36,6 +49,7 @@ def main() -> None:
         "connections": lambda: connections.run(options.connections),
         "missed": lambda: missed.run(options.changed),
         "load": lambda: loading.run(options.people),
+        "plan": lambda: plan.run(options.people),
     }
     # The sandboxes and clients of this process would otherwise speak between the figures.
     configure_logging(Settings(log_level="warning"), file=Path(tempfile.gettempdir()) / "rosterbook-bench.log")
@@ -54,10 +68,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, print, and keep the figures.")
     names = (
         *("latency", "gateway", "calls", "demo", "memory", "isolation"),
-        *("quota", "takeover", "restart", "connections", "missed", "load"),
+        *("quota", "takeover", "restart", "connections", "missed", "load", "plan"),
     )
     parser.add_argument("benches", nargs="*", metavar="bench", help=f"of {', '.join(names)}; none means all")
-    parser.add_argument("--people", type=int, default=10_000, help="of the benches memory and load")
+    parser.add_argument("--people", type=int, default=10_000, help="of the benches memory, load and plan")
     parser.add_argument("--crowd", type=int, default=50_000, help="people of the bench restart")
     parser.add_argument("--connections", type=int, default=1000, help="of the bench connections")
     parser.add_argument("--changed", type=int, default=10_000, help="people of the bench missed")

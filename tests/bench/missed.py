@@ -5,22 +5,19 @@ the report says of it. A whole installation in processes of its own, both sandbo
 from __future__ import annotations
 
 import random
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from agents.demo.vendors import Vendors
-from stream.sandbox.bamboohr import Disorder, people
+from stream.sandbox.bamboohr import Disorder
+from tests.bench.company import company_of
 from tests.bench.figures import Figure, Target
 from tests.e2e.processes import rosterbook
 from tests.e2e.waiting import until
-from tests.e2e.world import NOT_ASKED, World
+from tests.e2e.world import World
 
-CALLS_PER_MINUTE = 60_000
 SHARE = 0.05
 PER_PERSON_S = 0.3
 NONE = Target("<=", 0)
@@ -28,18 +25,8 @@ NONE = Target("<=", 0)
 
 async def run(count: int) -> Sequence[Figure]:
     """count: people of the company."""
-    with tempfile.TemporaryDirectory(prefix="rosterbook-bench-") as folder:
-        world = World(Path(folder))
-        world.vendors = Vendors(calls_per_minute=CALLS_PER_MINUTE)
-        await world.vendors.start()
-        try:
-            for one in people.invent(count, seed=1):
-                world.company.hire({name: value for name, value in one.items() if value and name not in NOT_ASKED})
-            await (await world.start_up()).ready()
-            await world.connect()
-            return await _figures(world, count)
-        finally:
-            await world.close()
+    async with company_of(count) as world:
+        return await _figures(world, count)
 
 
 async def _figures(world: World, count: int) -> list[Figure]:
