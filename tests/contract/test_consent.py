@@ -164,7 +164,7 @@ async def test_without_offline_access_there_is_no_refresh_token_and_it_is_said()
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [
-        ("invalid_client", "check the region, then the client id"),
+        ("invalid_client", "set the right one, then check the client"),
         ("invalid_client_secret", "give the connection that of this region"),
         ("invalid_redirect_uri", "give the one that is registered"),
     ],
