@@ -7,6 +7,7 @@ processes end with this one, within five seconds, however it ends.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -29,8 +30,11 @@ from stream.vault.keyfile import lacks_ring, load_vault, ring_file
 logger = log("up")
 
 READY_S = 60.0
-CHILD_GRACE_S = 3.0
-KAFKA_GRACE_S = 0.6
+END_S = 3.7
+"""Within which all parts end, and then this process: a busy machine takes a second for that, and 5 s are promised."""
+CHILD_GRACE_S = 3.2
+KAFKA_GRACE_S = 0.5
+"""At least; it gets what the others have left."""
 BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 0.5, 10.0
 GIVE_UP_AFTER, GIVE_UP_WITHIN_S = 6, 120.0
 """So many ends of one part within so many seconds are not bad luck any more."""
@@ -210,9 +214,10 @@ class Installation:
     async def stop(self) -> None:
         """End all parts, Kafka last, so that what the worker still learns is kept. May be called again."""
         self._stopping = True
+        until = time.monotonic() + END_S
         self._kafka.mark_ending()
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
         await asyncio.gather(*(child.stop(CHILD_GRACE_S) for child in self._children))
-        await self._kafka.stop(KAFKA_GRACE_S)
+        await self._kafka.stop(max(KAFKA_GRACE_S, until - time.monotonic()))

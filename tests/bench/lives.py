@@ -21,6 +21,7 @@ import psutil
 from stream.kafka.admin import admin, apply
 from stream.kafka.embedded import EmbeddedKafka
 from stream.kafka.event_log import EventLog
+from stream.lane import LanePolicy
 from stream.records import ConnectionId
 from stream.sandbox.faults import Fault
 from stream.settings import Settings
@@ -209,7 +210,7 @@ async def run_takeover(people: int) -> list[Figure]:
             "SIGTERM with calls that are not answered until it has ended",
             silent[0],
             "s",
-            3,
+            LanePolicy().close_grace,
             Target("<=", 5),
             f"{silent[1]}; floor: the grace for calls in flight",
         ),
