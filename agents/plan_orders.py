@@ -98,6 +98,8 @@ class PlanCommand:
             at = self._planner.progress
             of = "" if at.total is None else f" of {at.total}"
             says = f"{at.people}{of} people read, {at.looked} of {at.contacts} contacts looked at."
+            if not at.people and not at.contacts:
+                says = "People and contacts are being read."
             waits = self._planner.waits_for
             await self._tell(
                 says if waits is None else f"{says} It waits: {waits}",

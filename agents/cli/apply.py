@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import cyclopts
 
-from agents.cli.console import print_error, print_json, print_table, say
+from agents.cli.console import note, print_json, print_table, say
 from stream.errors import Retriable, RosterbookError, UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def apply(file: Path, /, *, json: bool = False) -> int:
                 now_done, now_moved = await _applied(plan, batch, first, len(lines), progress)
                 done, moved = done + now_done, moved | now_moved
         except asyncio.CancelledError:
-            print_error(f"The worker ends what it has begun; `rosterbook apply {file}` goes on with the rest.")
+            note(f"The worker ends what it has begun; `rosterbook apply {file}` goes on with the rest.")
             raise
     if json:
         print_json({"connection": plan.connection, "planned": len(lines), "done": done, "moved": moved})
@@ -95,7 +95,7 @@ async def _applied(
     def show(said: CommandOutcome) -> None:
         through = said.result.get("through")
         if progress is None:
-            print_error(said.says)
+            note(said.says)
         else:
             progress.report("planned changes", before + (through if isinstance(through, int) else 0), total)
 

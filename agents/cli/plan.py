@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import cyclopts
 
-from agents.cli.console import print_error, print_json, print_table, say
+from agents.cli.console import note, print_json, print_table, say
 from stream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def plan(
     try:
         found, forecast = await asked_plan(connection, employees, where)
     except asyncio.CancelledError:
-        print_error("Nothing was changed.")
+        note("Nothing was changed.")
         raise
     if out is not None:
         await asyncio.to_thread(written, found, out)

@@ -11,7 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from agents.cli.asked import carried_out
-from agents.cli.console import print_error
+from agents.cli.console import note
 from agents.plan_orders import PLAN, place_of
 from stream.core.folds import SEALED
 from stream.core.plan import FORMAT, Plan, parsed
@@ -52,7 +52,7 @@ class _Parts:
     def heard(self, outcome: CommandOutcome) -> None:
         sealed, number = outcome.result.get(SEALED), outcome.result.get("part")
         if not isinstance(sealed, str) or not isinstance(number, int):
-            print_error(outcome.says)
+            note(outcome.says)
         elif outcome.result.get("to") == self._name:
             self._parts[number] = sealed
 
