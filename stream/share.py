@@ -2,7 +2,8 @@
 
 Two things tell. Where answers carry the day's count, what it grows by beyond our own calls is what others take: that is
 left to them, with nothing refused. Where they do not, a refusal tells: from then on a little less is used than got
-through in the minute before it, and more again, slowly first and then faster, while nothing is refused.
+through in the minute before it, and more again, slowly first and then faster, while nothing is refused. What got through
+is no measure where we asked for little, so one refusal never takes more than nine tenths of what was allowed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ FIRST_BACK, BACK = 0.65, 0.9
 """Share of what got through in the minute before a refusal that is used after it: the first time others may just have
 begun, so that most of what they will take is still to come.
 """
+LEAST = 0.1
+"""Share of what was allowed that is left after a refusal, however little got through in the minute before."""
 FLOOR = 10
 """Calls a minute below which a refusal never brings us: others may have been there for a moment only."""
 GROWTH_MIN = 500.0
@@ -92,7 +95,8 @@ class Share:
         """
         others = self.others
         if others <= 0 or ours + others < EXPLAINED * self._limit:
-            self._ceiling = max(FLOOR, (FIRST_BACK if self._ceiling is None else BACK) * ours)
+            back = FIRST_BACK if self._ceiling is None else BACK
+            self._ceiling = max(FLOOR, LEAST * self.allowed(now), back * ours)
         pause = PAUSE_S if told is None else told
         if now - self._resumed_at < WINDOW_S:
             pause = max(pause, min(2 * self._pause, LONGEST_PAUSE_S))

@@ -56,3 +56,12 @@ def test_in_two_hours_without_a_refusal_all_is_ours_again(ours: int) -> None:
     share.refused(0.0, ours, 60.0)
     assert share.allowed(60.0) < LIMIT
     assert share.allowed(7200.0) == LIMIT
+
+
+@given(st.integers(0, LIMIT))
+def test_a_refusal_while_little_is_asked_for_leaves_a_tenth_of_what_was_allowed(ours: int) -> None:
+    share = Share(100 * LIMIT)
+    share.refused(0.0, ours, 5.0)
+    assert share.allowed(5.0) >= 10 * LIMIT
+    share.refused(6.0, ours, 5.0)
+    assert share.allowed(11.0) >= LIMIT

@@ -316,6 +316,6 @@ def test_a_limit_that_nobody_knows_is_found_and_hardly_ever_hit_again() -> None:
         await asyncio.gather(*(reader() for _ in range(4)))
         minutes = (zoho.loop.monotonic() - began) / 60.0
         assert read / minutes >= 0.6 * 300
-        assert refused <= 4 * 3
+        assert refused <= 4 * 4  # what is in flight, in each of four rounds
 
     played(scene)
