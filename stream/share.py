@@ -2,8 +2,8 @@
 
 Two things tell. Where answers carry the day's count, what it grows by beyond our own calls is what others take: that is
 left to them, with nothing refused. Where they do not, a refusal tells: from then on a little less is used than got
-through in the minute before it, and more again, slowly first and then faster, while nothing is refused. What got through
-is no measure where we asked for little, so one refusal never takes more than nine tenths of what was allowed.
+through in the minute before it, and more again, slowly first and then faster, while nothing is refused. What got
+through is no measure where we asked for little, so one refusal never takes more than nine tenths of what was allowed.
 """
 
 from __future__ import annotations
