@@ -17,11 +17,13 @@ from pydantic import JsonValue
 
 from agents.operations import Done
 from agents.planning import Choice, Planned, Planner, PlanRows
+from agents.telling import progress, telling
 from stream.clock import Clock
 from stream.codec import fingerprint
 from stream.core.applying import NEWER, Applied, became, ended, release_of, sorted_out
 from stream.core.folds import RELEASE
-from stream.core.plan_line import Basis, in_order
+from stream.core.order import in_order
+from stream.core.plan_line import Basis
 from stream.core.rows import Asked
 from stream.errors import RecordRefused
 from stream.records import (
@@ -80,14 +82,10 @@ class ApplyCommand:
             raise RecordRefused("The connection has another mapping than the plan: make the plan anew.")
         planned = _lines(asked.arguments.get("lines", ""))
         self._done, self._total = 0, len(planned)
-        teller = asyncio.create_task(self._keep_telling(), name=f"{self._record.connection} apply told")
-        try:
+        async with telling(self._tell, TELL_S, name=f"{self._record.connection} apply told"):
             made = await self._planner.make(Choice(tuple(sorted(planned, key=in_order))))
             go, applied = sorted_out(planned, made.lines)
             await self._carry_out(go, made, applied, asked.arguments.get("by", "apply"))
-        finally:
-            teller.cancel()
-            await asyncio.gather(teller, return_exceptions=True)
         moved: dict[str, JsonValue] = {who: applied.moved[who] for who in sorted(applied.moved, key=in_order)}
         says = f"{len(applied.done)} of {len(planned)} planned changes are done."
         return Done(says, {"done": len(applied.done), "moved": moved, "of": name_of(asked.arguments)})
@@ -127,13 +125,11 @@ class ApplyCommand:
             events.update(dict.fromkeys(event.employees, (await self._append(event)).offset))
 
         await reread(self._record.connection, go, "operator", append, self._clock.now(), insists=True)
-        while events:
-            for employee, offset in list(events.items()):
-                person = self._rows.person(employee)
-                if person is not None and person.debt.wanted >= offset and not person.debt.owes(offset):
-                    del events[employee]
-            if events:
-                await asyncio.sleep(LOOK_S)
+        await _until(lambda: all(self._is_read(employee, offset) for employee, offset in events.items()))
+
+    def _is_read(self, employee: EmployeeId, offset: int) -> bool:
+        person = self._rows.person(employee)
+        return person is not None and person.debt.wanted >= offset and not person.debt.owes(offset)
 
     def _leave_out_who_waits(
         self,
@@ -174,14 +170,11 @@ class ApplyCommand:
                 at=self._clock.now(),
             )
         )
-        waiting = {held.contact_key: held.wish.offset for held in contacts}
-        while waiting:
-            for key, offset in list(waiting.items()):
-                state = self._rows.contact(key)
-                if state is not None and state.debt.released >= offset:
-                    del waiting[key]
-            if waiting:
-                await asyncio.sleep(LOOK_S)
+        await _until(lambda: all(map(self._is_released, contacts)))
+
+    def _is_released(self, held: HeldContact) -> bool:
+        state = self._rows.contact(held.contact_key)
+        return state is not None and state.debt.released >= held.wish.offset
 
     async def _paid(self, due: dict[EmployeeId, tuple[ContactKey, int]], applied: Applied, *, preview: bool) -> None:
         """Wait until all have come to an end; what comes meanwhile is not waited for."""
@@ -200,24 +193,16 @@ class ApplyCommand:
             if waiting:
                 await asyncio.sleep(LOOK_S)
 
-    async def _keep_telling(self) -> None:
-        while True:
-            company = self._rows.company()
-            assert company is not None, "somebody has asked"
-            says = f"{self._done} of {self._total} planned changes are done or have moved."
-            waits = self._planner.waits_for
-            await self._append(
-                CommandOutcome(
-                    connection=self._record.connection,
-                    command=APPLY,
-                    cause=company.asked[APPLY].cause,
-                    state="progress",
-                    says=says if waits is None else f"{says} It waits: {waits}",
-                    result={"through": self._done, "total": self._total},
-                    at=self._clock.now(),
-                )
-            )
-            await asyncio.sleep(TELL_S)
+    async def _tell(self) -> None:
+        says = f"{self._done} of {self._total} planned changes are done or have moved."
+        result: dict[str, JsonValue] = {"through": self._done, "total": self._total}
+        at, company, waits = self._clock.now(), self._rows.company(), self._planner.waits_for
+        await self._append(progress(self._record.connection, APPLY, company, says, at, waits=waits, result=result))
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    while not holds():
+        await asyncio.sleep(LOOK_S)
 
 
 def _lines(told: str) -> dict[EmployeeId, Basis]:

@@ -15,8 +15,10 @@ from pydantic import JsonValue
 
 from agents.drift import SHOWN, Differing, FindDrift, said, told
 from agents.operations import Done
+from agents.telling import progress, telling
 from stream.bamboohr.client import PageMoved
 from stream.bamboohr.everybody import ReadEverybody, Sweep
+from stream.bamboohr.listed import MOVES, READINGS
 from stream.clock import Clock
 from stream.core.drift import has_moved
 from stream.core.folds import SWEEP
@@ -29,13 +31,10 @@ from stream.records import CommandOutcome, Connection, ContactKey, EmployeeId, H
 from stream.rereading import reread
 from stream.telemetry import log
 from stream.zoho.index import ContactIndex
-from stream.zoho.models import moment
 
 logger = log("backfill")
 
 NAME = SWEEP
-READINGS = 5
-"""So often the list is begun anew when it changes under us."""
 NAMED = 10
 """People whom a sentence names; the result names more."""
 LOOK_S = 0.5
@@ -96,22 +95,23 @@ class Backfill:
             )
         self._sweep = Sweep.model_validate(asked.progress.get("sweep") or {})
         await self._tell()
-        teller = asyncio.create_task(self._keep_telling(), name=f"{self._record.connection} backfill told")
         try:
-            if self._record.mode == "live":
-                with self._contacts.in_bulk():
-                    await self._index.fill(self._patience)
-            with self._people.in_bulk():
-                await self._read()
-            await self._read_absent()
-            await _paid(self._people)  # whom the list does not tell of, or not enough
-            await self._wishes_folded()
-            await _paid(self._contacts)
-            return await self._done(await self._find_drift())
+            async with telling(self._tell, TELL_S, name=f"{self._record.connection} backfill told", first=TELL_S):
+                return await self._load()
         finally:
-            teller.cancel()
-            await asyncio.gather(teller, return_exceptions=True)
             self._index.clear()
+
+    async def _load(self) -> Done:
+        if self._record.mode == "live":
+            with self._contacts.in_bulk():
+                await self._index.fill(self._patience)
+        with self._people.in_bulk():
+            await self._read()
+        await self._read_absent()
+        await _paid(self._people)  # whom the list does not tell of, or not enough
+        await self._wishes_folded()
+        await _paid(self._contacts)
+        return await self._done(await self._find_drift())
 
     async def _read(self) -> None:
         for _ in range(READINGS):
@@ -125,10 +125,7 @@ class Backfill:
                 self._sweep = self._sweep.anew
             else:
                 return
-        raise RecordRefused(
-            f"BambooHR's list changed each of the {READINGS} times it was read, or ended early: nobody was deactivated "
-            "for that; run this again later."
-        )
+        raise RecordRefused(f"{MOVES}: nobody was deactivated for that; run this again later.")
 
     async def _read_absent(self) -> None:
         """Have those read alone whom the list does not show, though their contact is active: an absence says nothing,
@@ -155,8 +152,7 @@ class Backfill:
         if self._record.reconcile.drift != "put back" or not self._index.filled or person.contact_key is None:
             return False
         state = self._state_of(person.contact_key)
-        row = None if state is None or state.contact_id is None else self._index.row(state.contact_id)
-        return has_moved(state, row is not None, None if row is None else moment(row.last_modified_time))
+        return has_moved(state, *self._index.seen(None if state is None else state.contact_id))
 
     def _missed(self, faults: Mapping[str, JsonValue]) -> str:
         """What webhooks and polls had missed; everybody is new to a first load."""
@@ -172,15 +168,8 @@ class Backfill:
         with self._contacts.in_bulk():
             return await self._drift(self._patience)
 
-    async def _keep_telling(self) -> None:
-        while True:
-            await asyncio.sleep(TELL_S)
-            await self._tell()
-
     async def _tell(self) -> None:
         """Put on the log how far it has come, for the next owner and for whoever asked."""
-        company = self._company()
-        assert company is not None, "somebody has asked"
         unread = max(0, (self._sweep.total or 0) - self._sweep.people) + self._people.debts
         backfill = self._contacts.backfill
         expected = forecast(
@@ -196,23 +185,14 @@ class Backfill:
             "owed": self._contacts.debts,
             "minutes": expected.minutes,
         }
-        await self._append(
-            CommandOutcome(
-                connection=self._record.connection,
-                command=NAME,
-                cause=company.asked[NAME].cause,
-                state="progress",
-                says=self._said(expected.minutes),
-                result=result,
-                at=self._clock.now(),
-            )
-        )
+        waits = self._patience.waits_for or self._contacts.suspended or self._contacts.ledger.closed
+        at, company = self._clock.now(), self._company()
+        said = self._said(expected.minutes)
+        await self._append(progress(self._record.connection, NAME, company, said, at, waits=waits, result=result))
 
     def _said(self, minutes: float) -> str:
         of = "" if self._sweep.total is None else f" of {self._sweep.total}"
-        waits = self._patience.waits_for or self._contacts.suspended or self._contacts.ledger.closed
-        said = f"{self._sweep.people}{of} people read, {self._contacts.debts} contacts owed, about {minutes:g} minutes."
-        return said if waits is None else f"{said} It waits: {waits}"
+        return f"{self._sweep.people}{of} people read, {self._contacts.debts} contacts owed, about {minutes:g} minutes."
 
     async def _done(self, found: Differing | None) -> Done:
         set_aside, doubled = 0, list[EmployeeId]()

@@ -14,6 +14,7 @@ from stream.clock import Clock
 from stream.core.contact import ActualContact, without_unknown_persons
 from stream.core.drift import differing, is_to_be_looked_at
 from stream.core.folds import on_employees
+from stream.core.order import in_order
 from stream.core.rows import ContactState
 from stream.errors import NotFound
 from stream.patience import Patience
@@ -72,13 +73,12 @@ class FindDrift:
     async def _of(
         self, key: ContactKey, state: ContactState, contact: ContactId, patience: Patience
     ) -> tuple[str, ...]:
-        row = self._index.row(contact)
-        modified_at = None if row is None else moment(row.last_modified_time)
-        if not is_to_be_looked_at(state, row is not None, modified_at):
+        there, modified_at = self._index.seen(contact)
+        if not is_to_be_looked_at(state, there, modified_at):
             return () if state.drifted is None else state.drifted.fields
         actual: ActualContact | None = None
         try:
-            if row is not None:
+            if there:
                 actual = without_unknown_persons(await patience(partial(self._read, contact)))
         except NotFound:
             self._index.gone(contact)
@@ -107,7 +107,7 @@ def told(found: Differing) -> dict[str, JsonValue]:
     """For machines: drifted = how many; drift = employee and the names of fields, up to SHOWN, no values."""
     named: list[JsonValue] = [
         {"employee": employee, "fields": list(fields)}
-        for employee, fields in sorted(found.items(), key=lambda one: (len(one[0]), one[0]))[:SHOWN]
+        for employee, fields in sorted(found.items(), key=lambda one: in_order(one[0]))[:SHOWN]
     ]
     return {"drifted": len(found), "drift": named}
 

@@ -17,11 +17,12 @@ from pydantic import JsonValue
 
 from agents.operations import Done
 from agents.planning import Choice, Planner
+from agents.telling import progress, telling
 from stream.clock import Clock
 from stream.core import scope
 from stream.core.folds import SEALED
 from stream.core.forecast import forecast
-from stream.core.plan_line import in_order
+from stream.core.order import in_order
 from stream.core.rows import Asked, Company
 from stream.errors import RecordRefused
 from stream.lane import Lane
@@ -74,12 +75,8 @@ class PlanCommand:
 
     async def __call__(self, asked: Asked) -> Done:
         """Changes nothing, so it is safe to repeat. Raises what making a plan raises."""
-        teller = asyncio.create_task(self._keep_telling(), name=f"{self._connection} plan told")
-        try:
+        async with telling(self._tell_progress, TELL_S, name=f"{self._connection} plan told"):
             planned = await self._planner.make(choice_of(asked.arguments))
-        finally:
-            teller.cancel()
-            await asyncio.gather(teller, return_exceptions=True)
         plan = planned.plan
         expected = forecast(0, plan.calls, self._contacts.ledger.limits, calls_of_backfill=1)
         told = {"calls": plan.calls, "minutes": expected.minutes, "left_today": expected.left_today}
@@ -93,32 +90,20 @@ class PlanCommand:
             await self._tell("The plan comes.", {SEALED: sealed, "part": number, "to": name_of(public)})
         return Done(f"{plan.people} people were looked at.", {"parts": len(parts), "to": name_of(public)})
 
-    async def _keep_telling(self) -> None:
-        while True:
-            at = self._planner.progress
-            of = "" if at.total is None else f" of {at.total}"
-            says = f"{at.people}{of} people read, {at.looked} of {at.contacts} contacts looked at."
-            if not at.people and not at.contacts:
-                says = "People and contacts are being read."
-            waits = self._planner.waits_for
-            await self._tell(
-                says if waits is None else f"{says} It waits: {waits}",
-                {"people": at.people, "total": at.total, "looked": at.looked, "contacts": at.contacts},
-            )
-            await asyncio.sleep(TELL_S)
+    async def _tell_progress(self) -> None:
+        at = self._planner.progress
+        of = "" if at.total is None else f" of {at.total}"
+        says = f"{at.people}{of} people read, {at.looked} of {at.contacts} contacts looked at."
+        if not at.people and not at.contacts:
+            says = "People and contacts are being read."
+        result: dict[str, JsonValue] = {
+            "people": at.people,
+            "total": at.total,
+            "looked": at.looked,
+            "contacts": at.contacts,
+        }
+        await self._tell(says, result, self._planner.waits_for)
 
-    async def _tell(self, says: str, result: dict[str, JsonValue]) -> None:
-        """To the newest who asked: whoever waits behind another must hear that somebody is there."""
-        company = self._company()
-        assert company is not None, "somebody has asked"
-        await self._append(
-            CommandOutcome(
-                connection=self._connection,
-                command=PLAN,
-                cause=company.asked[PLAN].cause,
-                state="progress",
-                says=says,
-                result=result,
-                at=self._clock.now(),
-            )
-        )
+    async def _tell(self, says: str, result: dict[str, JsonValue], waits: str | None = None) -> None:
+        at, company = self._clock.now(), self._company()
+        await self._append(progress(self._connection, PLAN, company, says, at, waits=waits, result=result))

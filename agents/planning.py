@@ -20,20 +20,20 @@ from stream.core import schemas, scope
 from stream.core.contact import email_key
 from stream.core.drift import is_another
 from stream.core.mapping import fields_to_read
+from stream.core.order import in_order
 from stream.core.plan import Company as Paired
 from stream.core.plan import Plan, summed
-from stream.core.plan_line import Found, Line, as_applied, guarded, in_order, line_of, must_look, undecided
+from stream.core.plan_line import Found, Line, as_applied, guarded, line_of, must_look, undecided
 from stream.core.rows import Address, Company, ContactState, Person
 from stream.core.trial import Reading, Trial
-from stream.core.window import day_in
+from stream.core.window import day_told
 from stream.errors import NotFound, RecordRefused
 from stream.lane import Lane, Waiting
 from stream.patience import Patience
-from stream.records import Connection, ContactKey, Email, EmployeeId
+from stream.records import Connection, ContactId, ContactKey, Email, EmployeeId
 from stream.records import Mapping as Mapped
 from stream.zoho.index import PER_PAGE, ContactIndex, Lists
 from stream.zoho.lookup import AddressTaken, Lookup
-from stream.zoho.models import moment
 from stream.zoho.payment import Contacts, Payment
 from stream.zoho.unique_field import UniqueField
 
@@ -147,8 +147,7 @@ class Planner:
             state_of=self._rows.contact,
         )
         now = self._clock.now()
-        zone = record.reconcile.time_zone
-        today = None if zone == "UTC" else day_in(zone, now)
+        today = day_told(record.reconcile.time_zone, now)
         for number, employee in enumerate(sorted(readings, key=in_order), 1):
             trial.read(within(readings[employee], self._fields), now, today)
             if number % AT_ONCE == 0:
@@ -245,9 +244,9 @@ class Planner:
                 await index.fill(self._patience)
             lookup = Lookup(self._books, trial.state, index, UniqueField(self._books, self._record.mapping.match))
             states = await self._states(trial, (*everything, *keys.values()))
-            for key, known in states.items():
-                if known.contact_id is not None:
-                    lookup.bind(known.contact_id, key)
+            owners = {one.contact_id: key for key, one in states.items() if one.contact_id is not None}
+            for contact, key in owners.items():
+                lookup.bind(contact, key)
             to_look = {
                 employee: key
                 for employee, key in keys.items()
@@ -257,7 +256,7 @@ class Planner:
             self._to_look = len(to_look)
             found: dict[EmployeeId, Found] = {}
             for self._looked, (employee, key) in enumerate(to_look.items(), 1):
-                found[employee] = await self._found(key, states, lookup, index)
+                found[employee] = await self._found(key, states, owners, lookup, index)
                 if self._looked % AT_ONCE == 0:
                     await asyncio.sleep(0)
         lines: dict[EmployeeId, Line] = {}
@@ -294,14 +293,21 @@ class Planner:
         """Whether the contact may show something else than we know; without the list, whoever is asked about does."""
         if self._record.reconcile.drift != "put back" or state.contact_id is None:
             return False
-        return not index.filled or _is_another(state, index)
+        return not index.filled or is_another(state, *index.seen(state.contact_id))
 
     async def _found(
-        self, key: ContactKey, states: Mapping[ContactKey, ContactState], lookup: Lookup, index: ContactIndex
+        self,
+        key: ContactKey,
+        states: Mapping[ContactKey, ContactState],
+        owners: Mapping[ContactId, ContactKey],
+        lookup: Lookup,
+        index: ContactIndex,
     ) -> Found:
+        """owners: of the contacts that are bound already."""
         state, before = states[key], self._rows.contact(key)
-        if before is not None and before.contact_id is not None and index.filled and not _is_another(before, index):
-            known = as_applied(before, state.desired, index.row(before.contact_id))
+        bound = None if before is None else before.contact_id
+        if before is not None and bound is not None and index.filled and not is_another(before, *index.seen(bound)):
+            known = as_applied(before, state.desired, index.row(bound))
             if known is not None:
                 return Found(known)
         payment = Payment(
@@ -317,23 +323,26 @@ class Planner:
         except NotFound:  # it vanished between the search and the reading
             return Found()
         except (Waiting, AddressTaken):
-            givers = await self._givers(state, states, index)
+            givers = await self._givers(state, states, owners, index)
             return Found(why=TAKEN) if givers is None else Found(after=givers)
         first = None if state.after is None else states.get(state.after)
         waits = first is not None and first.contact_id is not None and first.debt.owed
         return Found(actual, after=(first.employee,) if waits and first is not None else ())
 
     async def _givers(
-        self, state: ContactState, states: Mapping[ContactKey, ContactState], index: ContactIndex
+        self,
+        state: ContactState,
+        states: Mapping[ContactKey, ContactState],
+        owners: Mapping[ContactId, ContactKey],
+        index: ContactIndex,
     ) -> tuple[EmployeeId, ...] | None:
         """Whose contacts show the address now and are to show another one; None where one of them is to keep it."""
         email = state.desired.email or ""
         rows = list(await index.with_address(email, _plainly) or ())
         rows = rows or await self._patience(partial(self._books.find_by_email, email))
-        owners = {one.contact_id: one for one in states.values() if one.contact_id is not None}
         givers = []
         for row in rows:
-            owner = owners.get(row.contact_id)
+            owner = states[owners[row.contact_id]] if row.contact_id in owners else None
             if (
                 owner is None
                 or owner.desired.email is None
@@ -343,11 +352,6 @@ class Planner:
                 return None
             givers.append(owner.employee)
         return tuple(sorted(givers, key=in_order))
-
-
-def _is_another(state: ContactState, index: ContactIndex) -> bool:
-    row = None if state.contact_id is None else index.row(state.contact_id)
-    return is_another(state, row is not None, None if row is None else moment(row.last_modified_time))
 
 
 async def _plainly(call: Coroutine[Any, Any, T]) -> T:

@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from agents.operations import Done
 from agents.rounds import Rounds
+from agents.telling import progress
 from stream.bamboohr.poll import Changes, Deliveries, Poll, Polled
 from stream.clock import Clock
 from stream.core.repair import OPEN, Repair, Standing, standing
@@ -174,18 +175,9 @@ class Reconciler:
             ended.cancel()
 
     def _progress(self, asked: Asked, command: str) -> CommandOutcome:
-        """To the newest who asked: whoever waits behind another, or has joined, must hear that somebody is there."""
-        company = self._rows.company()
-        newest = asked if company is None else company.asked.get(command, asked)
         left = len(self._followed.pending)
-        return CommandOutcome(
-            connection=self._record.connection,
-            command=command,
-            cause=newest.cause,
-            state="progress",
-            says=f"Still to be read or put right: {left}." if left else "BambooHR is being asked.",
-            at=self._clock.now(),
-        )
+        says = f"Still to be read or put right: {left}." if left else "BambooHR is being asked."
+        return progress(self._record.connection, command, self._rows.company(), says, self._clock.now(), asked=asked)
 
     def _wait(self) -> float:
         """Seconds until the next run by the schedule."""

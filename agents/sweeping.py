@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from agents.backfill import LOOK_S, NAME, TELL_S
 from agents.operations import Done, Handler
 from agents.reconciling import RECONCILE
+from agents.telling import progress
 from stream.clock import Clock
 from stream.core.rows import Asked, Company
 from stream.errors import RosterbookError
@@ -84,14 +85,7 @@ class Sweeping:
     def _progress(self, asked: Asked) -> CommandOutcome:
         """To the newest who asked, with what the reading of everybody said last."""
         company = self._company()
-        newest = asked if company is None else company.asked.get(RECONCILE, asked)
         sweep = None if company is None else company.asked.get(NAME)
         people = 0 if sweep is None else sweep.progress.get("people", 0)
-        return CommandOutcome(
-            connection=self._connection,
-            command=RECONCILE,
-            cause=newest.cause,
-            state="progress",
-            says=f"Everybody is being read: {people} people so far.",
-            at=self._clock.now(),
-        )
+        says = f"Everybody is being read: {people} people so far."
+        return progress(self._connection, RECONCILE, company, says, self._clock.now(), asked=asked)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +41,7 @@ async def apply(file: Path, /, *, json: bool = False) -> int:
     """
     from agents.cli.connection import known_connection
     from agents.cli.plan_desk import loaded
+    from agents.cli.progress import bars
     from stream.core.plan_line import WRITING
 
     plan = await asyncio.to_thread(loaded, file)
@@ -51,7 +50,7 @@ async def apply(file: Path, /, *, json: bool = False) -> int:
     lines = {line.employee: line.basis for line in plan.lines if line.action in WRITING}
     done = 0
     moved: dict[str, str] = {}
-    with _progress() as progress:
+    with bars() as progress:
         try:
             for first in range(0, len(lines), AT_ONCE):
                 batch = dict(list(lines.items())[first : first + AT_ONCE])
@@ -106,12 +105,3 @@ async def _applied(
     if answer.result.get("of") != name_of(arguments) or not isinstance(moved, dict) or not isinstance(done, int):
         raise Retriable("Somebody else applied a plan of this connection in the same moment: apply this one again.")
     return done, {employee: str(why) for employee, why in moved.items()}
-
-
-def _progress() -> Progress | nullcontext[None]:
-    """A bar where somebody looks at it."""
-    if not sys.stderr.isatty():
-        return nullcontext()
-    from agents.cli.progress import Progress
-
-    return Progress()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
@@ -44,6 +42,7 @@ async def backfill(
     """
     from agents.cli.asked import carried_out, only_asked
     from agents.cli.connection import only_connection
+    from agents.cli.progress import bars
 
     connection = connection or await only_connection()
     if not wait:
@@ -53,7 +52,7 @@ async def backfill(
         else:
             say(f"The worker is asked to load connection {connection}; `rosterbook backfill {connection}` watches it.")
         return 0
-    with _progress() as progress:
+    with bars() as progress:
         try:
             answer = await carried_out(
                 connection, "backfill", {}, lambda said: _show(said, progress) if progress else None
@@ -69,15 +68,6 @@ async def backfill(
     else:
         say(answer.says)
     return int(failed)
-
-
-def _progress() -> Progress | nullcontext[None]:
-    """Bars where somebody looks at them."""
-    if not sys.stderr.isatty():
-        return nullcontext()
-    from agents.cli.progress import Progress
-
-    return Progress()
 
 
 def _show(said: CommandOutcome, progress: Progress) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cyclopts
 
 from agents.cli.console import note, print_json, print_table, say
+from agents.cli.employee_ids import NUMBER, check_ids
 from stream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ SHOWN = 40
 """Lines of the table on a screen."""
 MOST = 500
 """Employees that may be named."""
-NUMBER = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 
 
 def register(app: cyclopts.App) -> None:
@@ -81,8 +80,7 @@ async def _named(names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 
 def _check(employees: tuple[str, ...], where: str | None) -> None:
-    if wrong := next((one for one in employees if NUMBER.fullmatch(one) is None), None):
-        raise UsageError(f"{wrong!r} is no employee id: take the number in the address of the person's page.")
+    check_ids(employees)
     if len(employees) > MOST:
         raise UsageError(f"At most {MOST} employees can be named: use --where, or name none for everybody.")
     if where is None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
+import sys
+from contextlib import nullcontext
+
+
+def bars() -> Progress | nullcontext[None]:
+    """Where somebody looks at them."""
+    return Progress() if sys.stderr.isatty() else nullcontext()
 
 
 class Progress:
     """A bar for each kind of work, on standard error, shown from the first report on."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(),

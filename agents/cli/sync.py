@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Annotated
 
 import cyclopts
 from cyclopts import Parameter
 
 from agents.cli.console import print_json, print_table, say
+from agents.cli.employee_ids import check_ids
 from stream.errors import UsageError
 
 SENTENCES = {
@@ -21,7 +21,6 @@ SENTENCES = {
 }
 """How it ended -> what is said."""
 BAD = ("held", "failed")
-NUMBER = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 
 
 def register(app: cyclopts.App) -> None:
@@ -64,8 +63,7 @@ async def sync(
 
     if employee is None:
         connection, employee = await only_connection(), connection
-    if NUMBER.fullmatch(employee) is None:
-        raise UsageError(f"{employee!r} is no employee id: take the number in the address of the person's page.")
+    check_ids((employee,))
     found = await known_connection(connection)
     if wait and found.mode == "paused":
         raise UsageError(f"Connection {connection} is paused: `rosterbook connection resume {connection}`.")

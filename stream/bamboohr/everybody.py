@@ -15,15 +15,14 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from stream.bamboohr.client import PageMoved
-from stream.bamboohr.listed import Listed
+from stream.bamboohr.listed import Listed, must_be_whole
 from stream.bamboohr.models import EmployeePage
 from stream.clock import Clock
 from stream.codec import fingerprint
 from stream.core.mapping import fields_to_read
 from stream.core.repair import Finding, finding
 from stream.core.rows import Person
-from stream.core.window import day_in
+from stream.core.window import day_told
 from stream.patience import Patience
 from stream.records import AnyRecord, ConnectionId, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Model
 from stream.records import Mapping as FieldMapping
@@ -127,8 +126,8 @@ class ReadEverybody:
                 ended=page.next is None,
                 found=dict(found),
             )
-            if sweep.ended and sweep.people < (sweep.total or 0):
-                raise PageMoved("BambooHR's list ended before everybody was on it; it is read anew.")
+            if sweep.ended:
+                must_be_whole(sweep.people, sweep.total)
             yield sweep
 
     def _snapshot(
@@ -142,7 +141,7 @@ class ReadEverybody:
             cause=cause,
             mapping_version=self._mapping_version,
             read_at=read_at,
-            read_on=None if self._time_zone == "UTC" else day_in(self._time_zone, read_at),
+            read_on=day_told(self._time_zone, read_at),
             state="read",
             fields=self._listed.shown(employee, fields),
         )

@@ -9,7 +9,7 @@ from stream.clock import Clock
 from stream.codec import fingerprint
 from stream.core.mapping import fields_to_read
 from stream.core.rows import Person
-from stream.core.window import day_in
+from stream.core.window import day_told
 from stream.due import BACKFILL, JOINER
 from stream.errors import NotFound, RecordRefused
 from stream.flood import FloodGuard
@@ -77,7 +77,7 @@ class ReadPeople:
             cause=self._event_at(through),
             mapping_version=self._mapping_version,
             read_at=now,
-            read_on=None if self._time_zone == "UTC" else day_in(self._time_zone, now),
+            read_on=day_told(self._time_zone, now),
             state="read",
         )
         try:

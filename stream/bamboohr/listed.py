@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from stream.bamboohr.client import PageMoved
 from stream.core.mapping import FIELDS
 
 LISTED_AS = {
@@ -15,6 +16,15 @@ LISTED_AS = {
 }
 """Field -> its name in the list, where that is another one (BambooHR API, list employees)."""
 ID = "id"
+READINGS = 5
+"""So often the list is begun anew when it changes under us."""
+MOVES = f"BambooHR's list changed each of the {READINGS} times it was read, or ended early"
+
+
+def must_be_whole(people: int, total: int | None) -> None:
+    """Of a list at its end. Raises PageMoved where it showed fewer people than BambooHR says there are."""
+    if people < (total or 0):
+        raise PageMoved("BambooHR's list ended before everybody was on it; it is read anew.")
 
 
 class Listed:

@@ -8,15 +8,12 @@ from functools import partial
 from typing import Protocol
 
 from stream.bamboohr.client import PageMoved
-from stream.bamboohr.listed import Listed
+from stream.bamboohr.listed import MOVES, READINGS, Listed, must_be_whole
 from stream.bamboohr.models import EmployeePage, HrField
 from stream.core.trial import Reading
 from stream.errors import NotFound, RecordRefused
 from stream.patience import Patience
 from stream.records import EmployeeId
-
-READINGS = 5
-"""So often the list is begun anew when it changes under us."""
 
 
 class People(Protocol):
@@ -62,9 +59,7 @@ class LookAtPeople:
                     whole = self._listed.tells_all(fields)
                     found[employee] = Reading(employee, "read", fields) if whole else await self.alone(employee)
             return found
-        raise RecordRefused(
-            f"BambooHR's list changed each of the {READINGS} times it was read, or ended early: run this again later."
-        )
+        raise RecordRefused(f"{MOVES}: run this again later.")
 
     async def alone(self, employee: EmployeeId) -> Reading:
         """One employee; "gone" where BambooHR has no such one. Raises what the client raises, but RecordRefused."""
@@ -86,8 +81,7 @@ class LookAtPeople:
             if page.next is None:
                 break
             after = page.next
-        if len(rows) < (self.looked.total or 0):
-            raise PageMoved("BambooHR's list ended before everybody was on it; it is read anew.")
+        must_be_whole(len(rows), self.looked.total)
         return rows
 
 

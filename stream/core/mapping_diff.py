@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from stream.core.claim import Brought, brought
 from stream.core.contact import display_names
 from stream.core.mapping import fields_to_read
+from stream.core.order import in_order
 from stream.records import DesiredContact, EmployeeId, EmployeeSnapshot, Mapping
 
 IN_SCOPE = "in scope"
@@ -49,7 +50,7 @@ def counts(snapshot: EmployeeSnapshot, before: EmployeeSnapshot | None) -> bool:
 def compare(people: dict[EmployeeId, EmployeeSnapshot], one: Mapping, other: Mapping) -> Comparison:
     """`other` against `one`, as far as each reading goes: holds and shared addresses are left out of it."""
     found = Comparison(people=len(people))
-    for employee, snapshot in sorted(people.items(), key=lambda item: (len(item[0]), item[0])):
+    for employee, snapshot in sorted(people.items(), key=lambda item: in_order(item[0])):
         if snapshot.state != "read":
             continue
         for name in fields_to_read(other):

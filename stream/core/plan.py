@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import orjson
 
-from stream.core.plan_line import ACTIONS, WRITING, Action, Basis, Line, in_order
+from stream.core.order import in_order
+from stream.core.plan_line import ACTIONS, WRITING, Action, Basis, Line
 from stream.records import EmployeeId, Model
 
 FORMAT: Literal[1] = 1

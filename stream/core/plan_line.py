@@ -24,6 +24,7 @@ from stream.core.contact import (
     writes,
 )
 from stream.core.guard import Headcount, decide
+from stream.core.order import in_order
 from stream.core.rows import ContactState, Window
 from stream.core.trial import Trial
 from stream.records import ContactId, ContactKey, DesiredContact, EmployeeId, LeaverGuard, Model
@@ -72,11 +73,6 @@ class Found:
     actual: ActualContact | None = None
     why: str | None = None
     after: tuple[EmployeeId, ...] = ()
-
-
-def in_order(employee: str) -> tuple[int, str]:
-    """How employees are sorted: by their ids as numbers."""
-    return len(employee), employee
 
 
 def must_look(state: ContactState, *, moved: bool) -> bool:

@@ -26,6 +26,11 @@ def day_in(zone: str, moment: datetime) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
+def day_told(zone: str, moment: datetime) -> date | None:
+    """The calendar day there as a reading tells it: None in UTC, where its time tells it."""
+    return None if zone == "UTC" else day_in(zone, moment)
+
+
 def presence(kind: Employment, fields: Fields[str, str], mapping: Mapping, today: date) -> Presence:
     """kind: what the reading shows, not "unclear". today: the day of the reading where the company is.
 

@@ -122,6 +122,11 @@ class ContactIndex:
         """The contact as it was seen last; None where there is none, or nothing is known."""
         return self._rows.get(contact)
 
+    def seen(self, contact: ContactId | None) -> tuple[bool, datetime | None]:
+        """Whether the contact is there, and when it was changed last; None where it is not, or Zoho did not say."""
+        row = None if contact is None else self._rows.get(contact)
+        return row is not None, None if row is None else moment(row.last_modified_time)
+
     def count_with(self, email: str) -> int:
         """How many contacts show this address, as far as is known; 0 where nothing is."""
         return len(self._by_email.get(email_key(email), ()))
