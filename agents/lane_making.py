@@ -296,7 +296,7 @@ class LaneMaker:
             address=lambda email: self.addresses.get(number, f"{prefix}{email}"),
             contact=lambda key: self.contacts.get(number, f"{prefix}{key}"),
             company=lambda: self._company(connection, number),
-            everyone=lambda: self.people_of(connection, number),
+            employees=lambda: (EmployeeId(key.removeprefix(prefix)) for key in self.people.keys(number, prefix)),
             keys=lambda: (ContactKey(key.removeprefix(prefix)) for key in self.contacts.keys(number, prefix)),
         )
         planner = partial(Planner, record, hr, books, rows, people=people, contacts=contacts, clock=self.clock)

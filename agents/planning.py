@@ -8,7 +8,7 @@ carries the plan out sees that it has moved. The calls let live work go first an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -39,7 +39,7 @@ from stream.zoho.unique_field import UniqueField
 
 T = TypeVar("T")
 
-AT_ONCE = 100
+AT_ONCE = 25
 """People who are folded before the loop gets a turn."""
 TAKEN = "another contact shows the work email"
 FEW = 50
@@ -52,13 +52,13 @@ class Books(Contacts, Lists, Protocol):
 
 @dataclass(frozen=True)
 class PlanRows:
-    """The rows of the connection, as they are now. everyone: all people; keys: of all contacts."""
+    """The rows of the connection, as they are now. employees: who has a row; keys: of all contacts."""
 
     person: Callable[[EmployeeId], Person | None]
     address: Callable[[Email], Address | None]
     contact: Callable[[ContactKey], ContactState | None]
     company: Callable[[], Company | None]
-    everyone: Callable[[], AsyncIterable[tuple[EmployeeId, Person]]]
+    employees: Callable[[], Iterator[EmployeeId]]
     keys: Callable[[], Iterator[ContactKey]]
 
 
@@ -159,7 +159,7 @@ class Planner:
         whole = not choice.employees and choice.where is None
         about = dict.fromkeys(trial.readings)
         if whole:
-            about |= {employee: None async for employee, _ in self._rows.everyone()}
+            about |= dict.fromkeys(self._rows.employees())
         lines = await self._lines(trial, sorted(about, key=in_order), whole=whole)
         lines |= {
             employee: undecided(employee, why) for employee, why in self._undecided.items() if employee not in lines
@@ -194,9 +194,10 @@ class Planner:
         readings = await self._look.listed()
         if not readings:
             raise RecordRefused("BambooHR lists nobody: give the key's user access to all employees.")
-        async for employee, person in self._rows.everyone():
+        for employee in sorted(set(self._rows.employees()) - readings.keys(), key=in_order):
             # An absence from the list says nothing: whoever has an active contact is read alone.
-            if employee not in readings and person.shown is not None and person.shown.active is True:
+            person = self._rows.person(employee)
+            if person is not None and person.shown is not None and person.shown.active is True:
                 readings[employee] = await self._look.alone(employee)
         return readings if choice.where is None else self._chosen(readings, choice.where)
 

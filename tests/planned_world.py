@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from agents.planning import Choice, Planned, Planner, PlanRows
 from stream.bamboohr.listed import LISTED_AS
 from stream.bamboohr.models import EmployeePage, HrField
-from stream.core.rows import Person
 from stream.errors import NotFound
 from stream.records import Connection, EmployeeId, Mode, Reconciling
 from tests.small_world import SmallWorld
@@ -54,16 +53,12 @@ def planner_of(
         update={"mapping": world.mapping, "guard": world.policy, "reconcile": reconcile or Reconciling()}
     )
 
-    async def everyone() -> AsyncIterator[tuple[EmployeeId, Person]]:
-        for row in list(tables.people.items()):
-            yield row
-
     rows = PlanRows(
         person=tables.people.get,
         address=tables.addresses.get,
         contact=tables.contacts.get,
         company=lambda: tables.company,
-        everyone=everyone,
+        employees=lambda: iter(list(tables.people)),
         keys=lambda: iter(list(tables.contacts)),
     )
     lane = cast(Any, FakeLane())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import threading
@@ -11,6 +12,10 @@ import cyclopts
 
 HARD_END_S = 4.5
 """A worker that was told to end and has not by then is ended: what it left half done is what a crash leaves too."""
+
+GARBAGE_EVERY = (10_000, 20, 10)
+"""Objects made, and rounds, between searches for cycles: a plan or a first load makes millions of objects that live,
+and Python's own numbers would spend a quarter of its time on looking at them again and again."""
 
 
 def register(app: cyclopts.App) -> None:
@@ -28,6 +33,7 @@ async def worker() -> None:
     from stream.telemetry import configure_logging
     from stream.vault.keyfile import load_vault
 
+    gc.set_threshold(*GARBAGE_EVERY)
     settings = load_settings()
     configure_logging(settings)
     vault = load_vault(settings)

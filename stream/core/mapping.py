@@ -115,5 +115,5 @@ def filled(desired: DesiredContact, shown: DesiredContact | None, mapping: Mappi
 
 def _targets(mapping: Mapping) -> list[str]:
     """The fields of a desired contact that this mapping sets, custom fields apart."""
-    named = ["contact_name"] if mapping.name is not None else []
-    return ["email", *named, *(target for target in LIMITS if target in _sources(mapping))]
+    named, sources = ["contact_name"] if mapping.name is not None else [], _sources(mapping)
+    return ["email", *named, *(target for target in LIMITS if target in sources)]
