@@ -76,10 +76,12 @@ class Credentials:
                 record.connection,
                 api,
                 given,
+                issuer.client,
                 vault=self.own.vault,
                 append=self.own.save,
                 saved=saved if isinstance(saved, Tokens) else None,
             )
+        kept.of_client(issuer.client)
         return AccessTokens(
             self.http,
             issuer,

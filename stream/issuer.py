@@ -58,6 +58,11 @@ class Issuer(ABC):
     client_id: Masked
     client_secret: Masked
 
+    @property
+    def client(self) -> Masked:
+        """The client as one text, to tell it from another by."""
+        return Masked(f"{self.client_id.reveal}\n{self.client_secret.reveal}")
+
     @abstractmethod
     def endpoint(self) -> tuple[str, Mapping[str, str]]:
         """The address and its query. Raises ConnectionMisset where the settings name none."""

@@ -709,8 +709,9 @@ class Tokens(Record):
 
     access_token: None while there is none. requested_at: when tokens were asked for within the last ten minutes (Zoho
     Accounts allows ten in ten minutes). refresh_token: the one the vendor sent last, None while it is the connection's.
-    given: the connection's, from which all this descends; with another one it counts for nothing. asking: a request was
-    about to be sent, and how it ended is not known.
+    given: the connection's, from which all this descends; with another one it counts for nothing. client: to whom the
+    access token was given; with another one that token counts for nothing, the others do. asking: a request was about
+    to be sent, and how it ended is not known.
     """
 
     api: Literal["bamboohr", "zoho"]
@@ -719,6 +720,7 @@ class Tokens(Record):
     requested_at: tuple[AwareDatetime, ...] = ()
     refresh_token: Sealed | None = None
     given: Sealed | None = None
+    client: Annotated[Sealed | None, ADDED] = None
     asking: bool = False
 
 

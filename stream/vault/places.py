@@ -28,9 +28,11 @@ OF_TOKENS: dict[tuple[str, str], Purpose] = {
     ("bamboohr", "access_token"): "bamboohr.access_token",
     ("bamboohr", "refresh_token"): "bamboohr.refresh_token",
     ("bamboohr", "given"): "bamboohr.refresh_token",
+    ("bamboohr", "client"): "bamboohr.client",
     ("zoho", "access_token"): "zoho.access_token",
     ("zoho", "refresh_token"): "zoho.refresh_token",
     ("zoho", "given"): "zoho.refresh_token",
+    ("zoho", "client"): "zoho.client",
 }
 """API and field of Tokens -> what is sealed there."""
 OF_WEBHOOKS: dict[str, Purpose] = {"webhooks.key": "bamboohr.webhook_key"}

@@ -26,10 +26,12 @@ def vault() -> Vault:
     return Vault(new_ring(), source="the test's keys")
 
 
-def kept(vault: Vault, given: str, saved: Tokens | None = None, connection: ConnectionId = ACME) -> KeptTokens:
+def kept(
+    vault: Vault, given: str, saved: Tokens | None = None, connection: ConnectionId = ACME, client: str = "app"
+) -> KeptTokens:
     async def append(_: Tokens) -> None: ...
 
-    return KeptTokens(connection, "bamboohr", Masked(given), vault=vault, append=append, saved=saved)
+    return KeptTokens(connection, "bamboohr", Masked(given), Masked(client), vault=vault, append=append, saved=saved)
 
 
 async def saved(vault: Vault, held: HeldTokens) -> Tokens:
@@ -38,7 +40,7 @@ async def saved(vault: Vault, held: HeldTokens) -> Tokens:
     async def append(tokens: Tokens) -> None:
         log.append(tokens)
 
-    await KeptTokens(ACME, "bamboohr", Masked("rt-1"), vault=vault, append=append, saved=None).save(held)
+    await KeptTokens(ACME, "bamboohr", Masked("rt-1"), Masked("app"), vault=vault, append=append, saved=None).save(held)
     return log[0]
 
 
@@ -69,6 +71,17 @@ async def test_a_connection_added_again_with_the_same_refresh_token_goes_on_with
 @pytest.mark.parametrize("given", ["rt-new", "rt-2"])
 async def test_a_connection_added_again_with_another_refresh_token_begins_anew(vault: Vault, given: str) -> None:
     assert kept(vault, given, await saved(vault, ROTATED)).held is None
+
+
+async def test_another_client_asks_for_an_access_token_of_its_own_by_the_newest_refresh_token(vault: Vault) -> None:
+    record = await saved(vault, ROTATED)
+    changed = kept(vault, "rt-1")
+    await changed.save(ROTATED)
+    changed.of_client(Masked("other"))
+    for held in (kept(vault, "rt-1", record, client="other").held, changed.held):
+        assert shown(held) == (None, "rt-2", NOW, (NOW,), True)
+    before = record.model_copy(update={"client": None})
+    assert shown(kept(vault, "rt-1", before, client="other").held) == shown(ROTATED)
 
 
 async def test_a_record_that_does_not_say_what_it_descends_from_counts(vault: Vault) -> None:
