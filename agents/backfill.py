@@ -93,7 +93,7 @@ class Backfill:
             raise RecordRefused(
                 f"The connection is paused: run `rosterbook connection resume {self._record.connection}` first."
             )
-        self._sweep = Sweep.model_validate(asked.progress.get("sweep") or {})
+        self._sweep = Sweep.model_validate(asked.progress.get("sweep") or {}).anew
         await self._tell()
         try:
             async with telling(self._tell, TELL_S, name=f"{self._record.connection} backfill told", first=TELL_S):
@@ -131,13 +131,14 @@ class Backfill:
         """Have those read alone whom the list does not show, though their contact is active: an absence says nothing,
         and where nobody is shown at all nobody is asked about.
         """
-        began = self._sweep.began
-        if not self._sweep.people or began is None:
+        began, listed = self._sweep.began, self._everybody.on_list
+        if not listed or began is None:
             return
         absent = [
             employee
             async for employee, person in self._everyone()
-            if person.shown is not None
+            if employee not in listed
+            and person.shown is not None
             and person.shown.active is True
             and not person.debt.owed
             and person.debt.settled < began

@@ -248,6 +248,7 @@ class LaneMaker:
             client,
             mapping=record.mapping,
             person_of=lambda employee: self.people.get(number, f"{prefix}{employee}"),
+            address_of=lambda email: self.addresses.get(number, f"{prefix}{email}"),
             log=self.log,
             folded=folded,
             clock=self.clock,

@@ -3,12 +3,14 @@
 Each page is asked for by an `HrEvent` of kind sweep that names nobody; its position is the `through` of what the page
 shows, and everything up to it is folded before the request is sent. Whoever owes a reading, or was read since this
 began, is left to that reading, and so is whoever the list does not tell enough of for the mapping. So nobody's readings
-overlap, nobody is taken twice, and an older one never replaces a newer. An absence from the list says nothing here, and
-whatever came of it would be for somebody else to decide.
+overlap, nobody is taken twice, and an older one never replaces a newer. Of whoever is as known nothing is appended:
+that is most of a company, night after night. An absence from the list says nothing here, and whatever came of it would
+be for somebody else to decide.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -19,12 +21,13 @@ from stream.bamboohr.listed import Listed, must_be_whole
 from stream.bamboohr.models import EmployeePage
 from stream.clock import Clock
 from stream.codec import fingerprint
+from stream.core import roster
 from stream.core.mapping import fields_to_read
 from stream.core.repair import Finding, finding
-from stream.core.rows import Person
+from stream.core.rows import Address, Person
 from stream.core.window import day_told
 from stream.patience import Patience
-from stream.records import AnyRecord, ConnectionId, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Model
+from stream.records import AnyRecord, ConnectionId, Email, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Model
 from stream.records import Mapping as FieldMapping
 from stream.rereading import reread
 from stream.topics import EMPLOYEES, HR_EVENTS
@@ -35,7 +38,7 @@ neighbour's change waits for no more."""
 
 
 class Sweep(Model):
-    """How far a reading of everybody has come; with it the next owner goes on.
+    """How far a reading of everybody has come.
 
     began: hr-events offset of its first page. after: cursor of the next page. people: that the pages have shown so far,
     of `total`, where BambooHR says how many there are. ended: there is no further page. found: how many of whom the
@@ -51,7 +54,9 @@ class Sweep(Model):
 
     @property
     def anew(self) -> Sweep:
-        """From the first page, without those who were read already."""
+        """From the first page, without those who were read already: for the next owner, who has not seen who was on the
+        pages before.
+        """
         return Sweep(began=self.began, found=self.found)
 
 
@@ -70,7 +75,7 @@ class Log(Protocol):
 
 
 class ReadEverybody:
-    """Of one connection."""
+    """Of one connection. on_list: whom the pages of the last reading have shown."""
 
     def __init__(
         self,
@@ -79,6 +84,7 @@ class ReadEverybody:
         *,
         mapping: FieldMapping,
         person_of: Callable[[EmployeeId], Person | None],
+        address_of: Callable[[Email], Address | None],
         log: Log,
         folded: Callable[[str, int], Awaitable[None]],
         clock: Clock,
@@ -90,10 +96,13 @@ class ReadEverybody:
         """
         self._connection = connection
         self._client = client
+        self._mapping = mapping
         self._mapping_version = fingerprint(mapping)
         self._listed = Listed(fields_to_read(mapping))
         self._time_zone = time_zone
         self._person_of = person_of
+        self._address_of = address_of
+        self.on_list: set[EmployeeId] = set()
         self._log = log
         self._folded = folded
         self._clock = clock
@@ -106,7 +115,7 @@ class ReadEverybody:
         insists: whether this person's contact is to be looked at even if the reading brings nothing new. Raises
         PageMoved where the list changed under its reader or ended early, and what the client and the log raise.
         """
-        seen: set[EmployeeId] = set()
+        self.on_list.clear()
         while not sweep.ended:
             cause = await self._append_and_fold(
                 HrEvent(connection=self._connection, employees=(), kind="sweep", received_at=self._clock.now())
@@ -114,8 +123,8 @@ class ReadEverybody:
             began = cause.offset if sweep.began is None else sweep.began
             page = await patience(partial(self._client.page, self._listed.names, sweep.after))
             read_at = self._clock.now()
-            rows = {who: fields for who, fields in page.rows if who not in seen}
-            seen.update(rows)
+            rows = {who: fields for who, fields in page.rows if who not in self.on_list}
+            self.on_list.update(rows)
             snapshots = {who: self._snapshot(who, fields, cause, read_at) for who, fields in rows.items()}
             found = Counter(sweep.found) + await self._append(snapshots, began, insists)
             sweep = Sweep(
@@ -149,8 +158,8 @@ class ReadEverybody:
     async def _append(
         self, snapshots: Mapping[EmployeeId, EmployeeSnapshot], began: int, insists: Callable[[Person], bool]
     ) -> Counter[Finding]:
-        """Append those of people who are due, or have them read alone, and return when that is folded; what was found
-        of the former.
+        """Append those that bring news of people who are due, or have them read alone, and return when that is folded;
+        what was found of the former.
         """
         before_it: dict[EmployeeId, tuple[Person, bool]] = {}
         newest: LogPosition | None = None
@@ -163,13 +172,16 @@ class ReadEverybody:
                 if person.debt.owed or person.debt.settled >= began:
                     continue
                 if self._listed.tells_all(snapshots[employee].fields):
-                    before_it[employee] = person, insists(person)
-                    batch.append(snapshots[employee].model_copy(update={"insists": before_it[employee][1]}))
+                    snapshot = snapshots[employee].model_copy(update={"insists": insists(person)})
+                    if self._brings_news(snapshot):
+                        before_it[employee] = person, snapshot.insists
+                        batch.append(snapshot)
                 else:
                     alone[insists(person)].append(employee)
             before, newest = newest, (await self._log.append_all(batch))[-1] if batch else newest
             if before is not None:
                 await self._folded(EMPLOYEES.name, before.offset)
+            await asyncio.sleep(0)
         if newest is not None:
             await self._folded(EMPLOYEES.name, newest.offset)
         for insisting, employees in alone.items():
@@ -180,6 +192,14 @@ class ReadEverybody:
             finding(person, self._person_of(who) or person, insists=moved) for who, (person, moved) in before_it.items()
         )
         return Counter(kind for kind in kinds if kind is not None)
+
+    def _brings_news(self, snapshot: EmployeeSnapshot) -> bool:
+        return roster.brings_news(
+            snapshot,
+            self._mapping,
+            lambda employee: self._person_of(employee) or Person(),
+            lambda email: self._address_of(email) or Address(),
+        )
 
     async def _append_and_fold(self, event: HrEvent) -> LogPosition:
         position = await self._log.append(event)

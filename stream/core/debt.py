@@ -13,6 +13,8 @@ from stream.records import Model
 
 NOTHING = -1
 """Before every offset."""
+LATER = 2**62
+"""An offset behind all that a topic will ever hold."""
 
 
 class Debt(Model):

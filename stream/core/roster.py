@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from stream.core.claim import brought
 from stream.core.contact import email_key
-from stream.core.debt import NOTHING
+from stream.core.debt import LATER, NOTHING
 from stream.core.mapping import filled, with_activity
-from stream.core.rows import Address, Claim, Given, Person, Standing
+from stream.core.rows import Address, Claim, Given, Person, Row, Standing
 from stream.records import (
     ContactKey,
     ContactUpsert,
@@ -28,7 +29,12 @@ from stream.records import (
     LogPosition,
     Mapping,
 )
+from stream.topics import EMPLOYEES
 
+R = TypeVar("R", bound=Row)
+
+WHEN = ("folded", "debt", "snapshot", "read_at")
+"""What any reading changes in a row."""
 VOID = "the decision about its address is void: not the same people state it any more"
 
 
@@ -62,6 +68,29 @@ def fold(
         update = {"debt": parked, "mapping": snapshot.mapping_version, "folded": person.folded_with(position)}
         return RosterFold({snapshot.employee: person.model_copy(update=update)})
     return _Folding(snapshot, position, mapping, person_of, address_of).result()
+
+
+def brings_news(
+    snapshot: EmployeeSnapshot,
+    mapping: Mapping,
+    person_of: Callable[[EmployeeId], Person],
+    address_of: Callable[[Email], Address],
+) -> bool:
+    """Whether folding the reading, as the newest there is, would change more than when the person was read."""
+    debt = person_of(snapshot.employee).debt
+    if snapshot.insists or debt.settled < debt.wanted:
+        return True
+    last = LogPosition(topic=EMPLOYEES.name, topic_id="", partition=0, offset=LATER)
+    found = fold(snapshot, last, mapping, person_of, address_of)
+    return (
+        bool(found.upserts)
+        or any(_has_changed(person_of(who), person) for who, person in found.people.items())
+        or any(_has_changed(address_of(email), address) for email, address in found.addresses.items())
+    )
+
+
+def _has_changed(before: R, after: R) -> bool:
+    return any(getattr(before, name) != getattr(after, name) for name in type(after).model_fields if name not in WHEN)
 
 
 def of_earlier_life(snapshot: EmployeeSnapshot) -> EmployeeSnapshot:

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from stream.core import folds, roster, scope
+from stream.core.debt import LATER
 from stream.core.rows import Address, ContactState, Person
 from stream.records import (
     ConnectionId,
@@ -25,8 +26,6 @@ from stream.records import (
 )
 from stream.topics import CONTACT_UPSERTS, EMPLOYEES, HR_EVENTS
 
-LATER = 2**62
-"""An offset behind all that a topic will ever hold."""
 LIFE = "trial"
 
 

@@ -1,7 +1,6 @@
 """Runs the benches that are named, or all; prints their figures and appends them to `results.csv`.
 
-python -m tests.bench [latency gateway calls demo memory isolation quota takeover restart connections missed load plan]
-    [--changed N] [--people N] [--events N] [--crowd N] [--connections N]
+python -m tests.bench [BENCH]... [--changed N] [--people N] [--events N] [--crowd N] [--connections N]
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ from tests.bench import (
     missed,
     plan,
     quota,
+    sweep,
 )
 from tests.bench.figures import Figure, append, load
 
@@ -50,7 +50,10 @@ def main() -> None:
         "missed": lambda: missed.run(options.changed),
         "load": lambda: loading.run(options.people),
         "plan": lambda: plan.run(options.people),
+        "sweep": lambda: sweep.run(options.people),
     }
+    if unknown := set(options.benches) - benches.keys():
+        raise SystemExit(f"There is no bench {', '.join(sorted(unknown))}, but {', '.join(benches)}.")
     # The sandboxes and clients of this process would otherwise speak between the figures.
     configure_logging(Settings(log_level="warning"), file=Path(tempfile.gettempdir()) / "rosterbook-bench.log")
     for name in options.benches or benches:
@@ -66,20 +69,13 @@ async def _awaited(bench: Callable[[], Awaitable[Sequence[Figure]]]) -> Sequence
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, print, and keep the figures.")
-    names = (
-        *("latency", "gateway", "calls", "demo", "memory", "isolation"),
-        *("quota", "takeover", "restart", "connections", "missed", "load", "plan"),
-    )
-    parser.add_argument("benches", nargs="*", metavar="bench", help=f"of {', '.join(names)}; none means all")
-    parser.add_argument("--people", type=int, default=10_000, help="of the benches memory, load and plan")
+    parser.add_argument("benches", nargs="*", metavar="bench", help="none means all")
+    parser.add_argument("--people", type=int, default=10_000, help="of the benches memory, load, plan and sweep")
     parser.add_argument("--crowd", type=int, default=50_000, help="people of the bench restart")
     parser.add_argument("--connections", type=int, default=1000, help="of the bench connections")
     parser.add_argument("--changed", type=int, default=10_000, help="people of the bench missed")
     parser.add_argument("--events", type=int, default=500, help="of the bench latency")
-    options = parser.parse_intermixed_args()
-    if unknown := set(options.benches) - set(names):
-        parser.error(f"there is no bench {', '.join(sorted(unknown))}")
-    return options
+    return parser.parse_intermixed_args()
 
 
 def _show(bench: str, figures: Sequence[Figure], before: str) -> None:

@@ -1,5 +1,6 @@
 """How much of Zoho's limit a backlog uses, alone and beside another program: in virtual time, against the sandbox's own
-limits, so that the machine's load does not matter. And what it costs that tokens end in the middle of many syncs.
+limits, so that the machine's load does not matter. How long the calls of a first load take then. And what it costs that
+tokens end in the middle of many syncs.
 """
 
 from __future__ import annotations
@@ -7,14 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from stream.sandbox.zoho.limits import Limits
 from stream.sandbox.zoho.quirks import ZohoQuirks
 from tests.bench.figures import Figure, Target
-from tests.limited_zoho import MINUTE, LimitedZoho, played
+from tests.limited_zoho import CALLS, MINUTE, LimitedZoho, played
 from tests.shop import shop
 
 CONTACTS, LIMIT, OTHERS = 1000, 100, 30
 MINUTES = 10
 SYNCS = 500
+LOADED = 10_000
+"""New people of a first load, each of whom takes a call."""
 
 
 async def run() -> Sequence[Figure]:
@@ -24,7 +28,7 @@ async def run() -> Sequence[Figure]:
         for quirks, note in ((ZohoQuirks(), "Zoho tells the day"), (ZohoQuirks(rate_headers="absent"), "it does not"))
         for figure in await asyncio.to_thread(_figures, quirks, note)
     ]
-    return [*figures, *await _tokens_that_end()]
+    return [*figures, await asyncio.to_thread(_first_load), *await _tokens_that_end()]
 
 
 async def _tokens_that_end() -> list[Figure]:
@@ -58,6 +62,26 @@ def _figures(quirks: ZohoQuirks, note: str) -> list[Figure]:
         Figure("calls refused from the third minute on", len(late), "calls", note=note),
         Figure("contacts lost", CONTACTS - len(shared.paid), "contacts", target=Target("<=", 0), note=note),
     ]
+
+
+def _first_load() -> Figure:
+    zoho = played(_loaded, limits=Limits(per_day=2 * LOADED))
+    assert len(zoho.got) == LOADED
+    seconds, permitted = zoho.got[-1], LOADED / LIMIT * MINUTE
+    note = f"{seconds / MINUTE:.1f} minutes for {LOADED} calls at {LIMIT} a minute, {len(zoho.refused)} refused"
+    return Figure(
+        "time of a first load's calls to what the limit permits",
+        seconds / permitted,
+        "",
+        None,
+        Target("<=", 1.02),
+        note,
+    )
+
+
+async def _loaded(zoho: LimitedZoho) -> None:
+    zoho.owe(LOADED // CALLS)
+    await zoho.until(1.1 * LOADED / LIMIT * MINUTE)
 
 
 async def _alone(zoho: LimitedZoho) -> None:

@@ -89,6 +89,7 @@ class Owner:
         self.readings = list(readings)
         self.begun: list[Sweep] = []
         self.people, self.contacts = FakeLane(), FakeLane()
+        self.on_list: set[EmployeeId] = set()
         self.company = folds.ask(Company(), command(), at(COMMANDS, 3))
         self.told: list[CommandOutcome] = []
         self.events: list[HrEvent] = []
@@ -196,7 +197,7 @@ def test_who_must_be_read_alone_is_waited_for_and_then_what_their_contacts_owe()
 
 def test_whoever_the_list_does_not_show_is_read_alone_unless_their_contact_is_inactive_or_nobody_is_shown() -> None:
     whole = Sweep(began=2, people=1, total=1, ended=True)
-    owner = Owner([whole], [Sweep(began=2, ended=True)])
+    owner = Owner([whole], [whole], [Sweep(began=2, ended=True)])
     for employee in ("1", "2", "3", "4"):
         owner.world.hire(employee, person(f"{employee}@acme.test"))
     owner.world.hire("3", person("3@acme.test", status="Terminated"))
@@ -207,8 +208,12 @@ def test_whoever_the_list_does_not_show_is_read_alone_unless_their_contact_is_in
     }
     rows[EmployeeId("1")] = rows[EmployeeId("1")].model_copy(update={"debt": Debt(wanted=5, settled=5)})
     rows[EmployeeId("2")] = rows[EmployeeId("2")].model_copy(update={"debt": Debt(wanted=6, settled=1)})
+    owner.on_list = {EmployeeId("5")}
     owner.carried_out()
     assert [(event.kind, event.employees, event.insists) for event in owner.events] == [("sweep", ("4",), False)]
+    owner.on_list |= {EmployeeId("4")}
+    owner.carried_out()
+    owner.on_list.clear()
     owner.carried_out()
     assert len(owner.events) == 1
 
@@ -249,13 +254,13 @@ def test_it_tells_how_far_it_is_at_once_with_each_page_and_at_least_thrice_a_min
     assert [one.cause.offset for one in owner.told][-2:] == [3, 5], "whoever joined hears it too"
 
 
-def test_the_next_owner_goes_on_from_the_page_that_was_told_last() -> None:
+def test_the_next_owner_sees_the_whole_list_without_those_who_were_read() -> None:
     first = Sweep(began=1, after="c", people=2, total=3)
     owner = Owner([first, RecordRefused("cut off")], [Sweep(began=1, people=3, total=3, ended=True)])
     with pytest.raises(RecordRefused):
         owner.carried_out()
     assert owner.carried_out().result["people"] == 3
-    assert owner.begun == [Sweep(), first]
+    assert owner.begun == [Sweep(), first.anew]
 
 
 def test_a_list_that_moves_is_begun_anew_but_not_for_ever() -> None:

@@ -51,6 +51,7 @@ class Company:
             self,
             mapping=self.mapping,
             person_of=self.tables.people.get,
+            address_of=self.tables.addresses.get,
             log=self,
             folded=self.folded,
             clock=FakeClock(),
@@ -153,14 +154,30 @@ async def test_fewer_than_fifty_of_its_records_are_unfolded_when_it_appends_more
     assert company.folded_to[EMPLOYEES] == people - 1, "the page counts once all of it is folded"
 
 
-async def test_the_next_owner_goes_on_at_the_page_and_reads_nobody_twice() -> None:
-    company = Company(page("1", "2", next="c"), Unavailable("down"), page("2", "3", next="d"), page("4"))
+async def test_the_next_owner_sees_the_whole_list_and_reads_nobody_twice() -> None:
+    first, second = page("1", "2", next="c"), page("2", "3", next="d")
+    company = Company(first, first, Unavailable("down"), second, page("4"))
     pages = company.reader.pages(Sweep(), Patience(RetryPolicy(first=0.0)))
     kept = Sweep.model_validate((await anext(pages)).model_dump())
     await pages.aclose()
-    assert [one.people for one in await company.read(kept)][-1] >= 4
-    assert company.asked == [None, "c", "c", "d"]
+    assert [one.people for one in await company.read(kept.anew)] == [2, 3, 4]
+    assert company.asked == [None, None, "c", "c", "d"]
     assert [snapshot.employee for snapshot in company.snapshots] == ["1", "2", "3", "4"]
+    assert company.reader.on_list == set("1234")
+
+
+async def test_of_whom_the_list_shows_as_known_nothing_is_appended() -> None:
+    company = Company(page("1", "2", "3", "4"), page("1", "2", "3", "4"), page("1", "2", "3", "4", jobTitleName="Lead"))
+    await company.read()
+    rows = company.tables.people
+    rows[EmployeeId("2")] = rows[EmployeeId("2")].model_copy(update={"problem": "work email is withheld"})
+    unreadable = rows[EmployeeId("3")].debt.want(BEFORE + 1).park(BEFORE + 1, "unreadable alone")
+    rows[EmployeeId("3")] = rows[EmployeeId("3")].model_copy(update={"debt": unreadable})
+    rows[EmployeeId("4")] = rows[EmployeeId("4")].model_copy(update={"mapping": "another"})
+    await company.read()
+    assert [snapshot.employee for snapshot in company.snapshots[4:]] == ["2", "3", "4"]
+    await company.read()
+    assert [snapshot.employee for snapshot in company.snapshots[7:]] == ["1", "2", "3", "4"]
 
 
 async def test_a_list_that_moved_is_begun_anew_without_those_who_were_read() -> None:
