@@ -17,7 +17,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from mode.supervisors import CrashingSupervisor
 from mode.utils.queues import FlowControlEvent
 
-from agents.faust_recovery import CompleteRecovery, LastRecords
+from agents.faust_recovery import Changelogs, CompleteRecovery
 from stream.errors import ActionNeeded
 from stream.settings import Settings
 from stream.topics import APP
@@ -88,7 +88,7 @@ class PromptConsumer(Consumer):
         return PromptThread(self, loop=self.loop, beacon=self.beacon)
 
 
-def faust_app(settings: Settings, bootstrap: str, partitions: int, reader: LastRecords) -> faust.App:
+def faust_app(settings: Settings, bootstrap: str, partitions: int, reader: Changelogs) -> faust.App:
     """The application. Why each setting is so is in the README. Raises ActionNeeded."""
     refuse_unchecked_versions()
     app = faust.App(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
@@ -23,6 +23,8 @@ from stream.kafka.consumer import ungrouped
 
 Headers = Sequence[tuple[str, bytes]]
 """Of a record."""
+AT_ONCE = 2000
+"""Records that are handed out together."""
 RETRY_S = 0.1
 COORDINATOR_MOVES = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 
@@ -124,6 +126,31 @@ class LogReader:
                 for messages in (await consumer.getmany(timeout_ms=500)).values():
                     found += [message.headers for message in messages if message.offset < end]
         return found
+
+    async def read(
+        self,
+        starts: Mapping[tuple[str, int], int],
+        ends: Mapping[tuple[str, int], int],
+        take: Callable[[Sequence[ConsumerRecord[bytes, bytes]]], None],
+    ) -> None:
+        """Hand out what lies from the start of each partition on and before its end, in order, in parts.
+
+        Takes as long as there is more. Raises LogUnavailable when nothing comes within the deadline.
+        """
+        loop, left = asyncio.get_running_loop(), {TopicPartition(*place): end for place, end in ends.items()}
+        async with ungrouped(self._bootstrap) as consumer:
+            consumer.assign(list(left))
+            for tp in left:
+                consumer.seek(tp, starts[tp.topic, tp.partition])
+            try:
+                async with asyncio.timeout(self._deadline) as limit:
+                    while left := {tp: end for tp, end in left.items() if await consumer.position(tp) < end}:
+                        for tp, records in (await consumer.getmany(timeout_ms=500, max_records=AT_ONCE)).items():
+                            if wanted := [record for record in records if record.offset < left.get(tp, 0)]:
+                                take(wanted)
+                                limit.reschedule(loop.time() + self._deadline)
+            except (KafkaError, TimeoutError) as error:
+                raise LogUnavailable("Kafka does not hand out what the log holds.") from error
 
     @asynccontextmanager
     async def _looking(self, unanswered: str) -> AsyncIterator[AIOKafkaConsumer]:

@@ -7,11 +7,12 @@ matter to acks in order: `test_folding.py` shows both.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from errno import ENOSPC
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -19,6 +20,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from faust.tables.recovery import RebalanceAgain
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.types import TP
 
 import agents.faust_app
 import agents.faust_recovery
@@ -156,6 +158,33 @@ async def test_a_cluster_that_is_slow_to_tell_the_ends_does_not_leave_tables_emp
     error = await second.ended()
     assert isinstance(error, LogUnavailable)
     assert error.message.endswith("while tables were recovered: check that it runs.")
+
+
+async def test_a_recovery_may_read_for_longer_than_a_step_may_take(tmp_path: Path) -> None:
+    """It would be broken off, and begun again, for ever."""
+    place, rows = TP(PEOPLE, HERE), [SimpleNamespace(topic=PEOPLE, partition=HERE, offset=offset) for offset in (1, 2)]
+
+    class Slow:
+        async def read(self, starts: object, ends: object, take: Callable[[Sequence[Any]], None]) -> None:
+            assert (starts, ends) == ({(PEOPLE, HERE): 1}, {(PEOPLE, HERE): 3})
+            await asyncio.sleep(0.5)
+            take(rows)
+
+    app = faust_app(Settings(data=tmp_path), "127.0.0.1:1", PARTITIONS, cast(Any, Slow()))
+    recovery: Any = app.tables.recovery
+    taken: list[Any] = []
+    recovery.tp_to_table[place] = SimpleNamespace(apply_changelog_batch=taken.extend)
+    recovery.active_highwaters[place] = 2
+    offsets = Counter({place: 0})
+    sought: list[object] = []
+
+    async def seek_wait(positions: object) -> None:
+        sought.append(positions)
+
+    seeking = recovery._seek_offsets(SimpleNamespace(seek_wait=seek_wait), {place}, offsets, "active")
+    await recovery._wait(seeking, timeout=0.2)
+    assert [one.message for one in taken] == rows
+    assert (offsets, sought) == ({place: 2}, [{place: 2}]), "nothing is left for Faust to read"
 
 
 async def test_a_recovery_that_a_rebalance_breaks_off_is_not_complete(tmp_path: Path) -> None:

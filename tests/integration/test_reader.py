@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
@@ -52,6 +54,28 @@ async def test_the_newest_records_of_full_empty_and_deleted_partitions(bootstrap
         await client.delete_records({TopicPartition(*BOTH[0]): RecordsToDelete(before_offset=8)})
     async with asyncio.timeout(5):
         assert await reader.newest(await reader.extents(APP, BOTH), 3) == {BOTH[0]: [], BOTH[1]: []}
+
+
+async def test_what_lies_between_two_offsets_is_read_in_order_whatever_is_gone_of_it(bootstrap: str) -> None:
+    async with event_log(bootstrap) as log:
+        await log.append_all([heard(str(n)) for n in range(6)])
+        await log.put(HR_EVENTS.name, THERE, [(b"acme", b"one"), (b"acme", None)])
+    found: list[tuple[int, int]] = []
+
+    def take(records: Sequence[Any]) -> None:
+        found.extend((record.partition, record.offset) for record in records)
+
+    async with asyncio.timeout(10):
+        await LogReader(bootstrap).read({BOTH[0]: 2, BOTH[1]: 0}, {BOTH[0]: 5, BOTH[1]: 2}, take)
+        assert sorted(found) == sorted([(HERE, 2), (HERE, 3), (HERE, 4), (THERE, 0), (THERE, 1)])
+        found.clear()
+        async with admin(bootstrap) as client:
+            await client.delete_records({TopicPartition(*BOTH[0]): RecordsToDelete(before_offset=4)})
+        await LogReader(bootstrap).read({BOTH[0]: 2}, {BOTH[0]: 6}, take)
+        assert found == [(HERE, 4), (HERE, 5)]
+        found.clear()
+        await LogReader(bootstrap).read({BOTH[0]: 0}, {BOTH[0]: 3}, take)
+        assert found == [], "all of it is gone"
 
 
 async def test_no_broker_is_a_sentence() -> None:
