@@ -196,8 +196,10 @@ class Lanes:
             logger.error("lanes.not_opened", reason=error.message, **context)
             return
         served.made = made
-        await self._scan(served, made)
-        await self._remap(served, before)
+        outdated = await self._scan(served, made, before)
+        if outdated:
+            await reread(record.connection, outdated, "sweep", self.maker.log.append, self.maker.clock.now())
+            logger.info("lanes.people_read_anew", connection=record.connection, people=len(outdated))
         for lane in served.lanes:
             lane.open()
         made.operations.open()
@@ -215,25 +217,25 @@ class Lanes:
         kept = self.connections.records.get(f"{connection}|webhook")
         return kept if isinstance(kept, WebhookRegistration) else None
 
-    async def _scan(self, served: _Served, made: Made) -> None:
-        """Tell the lanes of every row before they pay any: debts, and which contact is bound to which key."""
-        prefix = f"{served.record.connection}/"
-        for table, lane in ((self.maker.people, made.people), (self.maker.contacts, made.contacts)):
-            for count, key in enumerate(table.keys(served.partition.number, prefix), 1):
-                lane.notice(key.removeprefix(prefix))
-                if count % SCAN_PAUSE == 0:
-                    await asyncio.sleep(0)
+    async def _scan(self, served: _Served, made: Made, before: _Served | None) -> list[EmployeeId]:
+        """Tell the lanes of every row before they pay any: debts, and which contact is bound to which key.
 
-    async def _remap(self, served: _Served, before: _Served | None) -> None:
-        """Whoever was read under another mapping is read anew."""
-        record, maker = served.record, self.maker
+        Returns who was read under another mapping, and is to be read anew.
+        """
+        record, number, contacts = served.record, served.partition.number, self.maker.contacts
         version = fingerprint(record.mapping)
         changed = before is not None and before.record.mapping != record.mapping
-        people = maker.people_of(record.connection, served.partition.number)
-        outdated = [who async for who, person in people if is_outdated(person, version, changed=changed)]
-        if outdated:
-            await reread(record.connection, outdated, "sweep", maker.log.append, maker.clock.now())
-            logger.info("lanes.people_read_anew", connection=record.connection, people=len(outdated))
+        outdated = []
+        async for employee, person in self.maker.people_of(record.connection, number):
+            made.people.notice(employee)
+            if is_outdated(person, version, changed=changed):
+                outdated.append(employee)
+        prefix = f"{record.connection}/"
+        for count, key in enumerate(contacts.keys(number, prefix), 1):
+            made.contacts.notice(key.removeprefix(prefix))
+            if count % SCAN_PAUSE == 0:
+                await asyncio.sleep(0)
+        return outdated
 
 
 def _calls(served: _Served) -> CallsToday | None:

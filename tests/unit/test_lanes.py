@@ -29,6 +29,8 @@ class Part:
 
     async def close(self) -> None: ...
 
+    def notice(self, key: str) -> None: ...
+
 
 class Office:
     """The maker of lanes, the view of the settings and the log of one partition."""
