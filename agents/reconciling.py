@@ -20,6 +20,7 @@ from agents.rounds import Rounds
 from agents.telling import progress
 from stream.bamboohr.poll import Changes, Deliveries, Poll, Polled
 from stream.clock import Clock
+from stream.core.debt import NOTHING
 from stream.core.repair import OPEN, Repair, Standing, standing
 from stream.core.rows import Asked, Company, ContactState, Person
 from stream.core.schedule import next_run
@@ -40,6 +41,10 @@ RECONCILE = "reconcile"
 FOLLOWED_S = 600.0
 """Seconds after which a run ends, whoever is still to be read."""
 SAY_EVERY_S = 10.0
+BEFORE_OVERFLOW = 150
+"""Deliveries after which the next run comes before its time: BambooHR's log of them holds the newest 200."""
+SOONEST_S = 60.0
+"""Between two runs that come for that. A burst may outrun the log then, which the run says."""
 SHOWN = 2000
 """Missed changes that the answer to an operator names; the records on the log name all."""
 
@@ -107,6 +112,8 @@ class Reconciler:
         self._rounds = Rounds(f"reconcile {record.connection}", self._round, self._say, crashed)
         self._asked = False
         self._busy = False
+        self._heard = NOTHING
+        self._deliveries = 0
         self._back_to: datetime | None = None
         self._done: tuple[Polled, RepairOutcome] | None = None
         self._followed = _Followed({})
@@ -130,6 +137,15 @@ class Reconciler:
         if self._awaited is not None and self._awaited[0] == employee:
             self._look_at_awaited()
         self._followed.look(employee, self._rows)
+        self._count(employee)
+
+    def _count(self, employee: EmployeeId) -> None:
+        """A delivery is an event, which is folded into the rows of all whom it names, one delivery after the other."""
+        if (person := self._rows.person(employee)) is not None and person.live > self._heard:
+            self._heard = person.live
+            self._deliveries += 1
+            if self._deliveries == BEFORE_OVERFLOW:
+                self._rounds.wake()
 
     def contact_changed(self, key: ContactKey) -> None:
         """The contact's row was written."""
@@ -183,8 +199,13 @@ class Reconciler:
         """Seconds until the next run by the schedule."""
         now, company = self._clock.now(), self._rows.company()
         last = self._last if company is None or company.polled is None else max(self._last, company.polled.at)
-        due = next_run(self._record.reconcile, last, now)
-        return math.inf if due is None else (due - now).total_seconds()
+        plan = self._record.reconcile
+        due = next_run(plan, last, now)
+        if due is None:
+            return math.inf
+        if self._deliveries >= BEFORE_OVERFLOW:
+            due = min(due, next_run(plan.model_copy(update={"cron": None, "every": SOONEST_S}), last, now) or due)
+        return (due - now).total_seconds()
 
     async def _round(self) -> float:
         if self._asked or self._wait() <= 0:
@@ -197,6 +218,7 @@ class Reconciler:
 
     async def _run(self) -> None:
         asked, self._asked = self._asked, False
+        self._deliveries = 0
         back_to, self._back_to = self._back_to, None
         polled = await self._poll.run("operator" if asked else "schedule", back_to)
         self._last = polled.began_at

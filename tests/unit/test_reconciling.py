@@ -12,7 +12,7 @@ import pytest
 
 from agents.completeness import Completeness
 from agents.drift import Differing
-from agents.reconciling import FOLLOWED_S, CompanyRows, Reconciler
+from agents.reconciling import BEFORE_OVERFLOW, FOLLOWED_S, CompanyRows, Reconciler
 from stream.bamboohr import poll
 from stream.core import folds
 from stream.core.changes import OVERLAP, Changed, Feed
@@ -440,6 +440,31 @@ def test_a_run_says_that_the_log_does_not_reach_back_to_the_last_reading() -> No
     owner = lived(live)
     assert [record.log.whole for record in owner.of(PollOutcome)] == [True, False, True]
     assert [one.delivery for record in owner.of(PollOutcome) for one in record.missed] == ["before the log"]
+
+
+def test_the_log_is_read_before_it_overflows_but_at_most_each_minute_and_never_where_no_run_may_be() -> None:
+    async def delivered(owner: Owner, count: int) -> None:
+        first = owner.reconciler._heard + 1
+        for number in range(first, first + count):
+            for employee in ("1", "2"):
+                owner.people[EmployeeId(employee)] = Person(live=number)
+                owner.reconciler.person_changed(EmployeeId(employee))
+            await asyncio.sleep(0.1)
+
+    async def live(owner: Owner) -> None:
+        await delivered(owner, 3 * BEFORE_OVERFLOW)
+        await asyncio.sleep(30)
+        await delivered(owner, BEFORE_OVERFLOW)
+        await asyncio.sleep(60)
+        await delivered(owner, BEFORE_OVERFLOW - 1)
+        await asyncio.sleep(60)
+
+    def begun(plan: Reconciling) -> list[float]:
+        return [(record.began_at - START).total_seconds() for record in lived(live, plan=plan).of(PollOutcome)]
+
+    assert begun(EVERY_QUARTER) == pytest.approx([60.0, 120.0], abs=2.0)
+    assert begun(Reconciling(quiet=(QuietHours(begin=9 * 60, end=12 * 60),))) == []
+    assert begun(Reconciling(every=None)) == []
 
 
 def test_a_log_that_cannot_be_read_keeps_nobody_from_being_read_again() -> None:
