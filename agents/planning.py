@@ -20,6 +20,7 @@ from stream.core import schemas, scope
 from stream.core.contact import email_key
 from stream.core.drift import is_another
 from stream.core.mapping import fields_to_read
+from stream.core.matching import identifier
 from stream.core.order import in_order
 from stream.core.plan import Company as Paired
 from stream.core.plan import Plan, summed
@@ -35,7 +36,7 @@ from stream.records import Mapping as Mapped
 from stream.zoho.index import PER_PAGE, ContactIndex, Lists
 from stream.zoho.lookup import AddressTaken, Lookup
 from stream.zoho.payment import Contacts, Payment
-from stream.zoho.unique_field import UniqueField
+from stream.zoho.unique_field import ListedField
 
 T = TypeVar("T")
 
@@ -241,9 +242,11 @@ class Planner:
         index = ContactIndex(self._books, self._clock)
         with self._contacts.in_bulk():
             everything = list(self._rows.keys())
-            if whole or (len(keys) > FEW and len(keys) * PER_PAGE > len(everything)):
+            many = whole or (len(keys) > FEW and len(keys) * PER_PAGE > len(everything))
+            if many or any(self._is_found_by_list(trial.state(key)) for key in keys.values()):
                 await index.fill(self._patience)
-            lookup = Lookup(self._books, trial.state, index, UniqueField(self._books, self._record.mapping.match))
+            unique = ListedField(self._books, self._record.mapping.match, index)
+            lookup = Lookup(self._books, trial.state, index, unique)
             states = await self._states(trial, (*everything, *keys.values()))
             owners = {one.contact_id: key for key, one in states.items() if one.contact_id is not None}
             for contact, key in owners.items():
@@ -284,6 +287,11 @@ class Planner:
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         return states
+
+    def _is_found_by_list(self, state: ContactState | None) -> bool:
+        """Whether the contact, if there is one, is found by the unique field, which the list alone shows unchanged."""
+        match = self._record.mapping.match
+        return state is not None and state.contact_id is None and identifier(state.desired, match) is not None
 
     def _is_theirs(self, employee: EmployeeId, key: ContactKey) -> bool:
         """Whether the contact stands for them by now: a sweep puts what moved right for those alone."""

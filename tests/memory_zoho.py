@@ -74,6 +74,7 @@ class MemoryZoho:
         self.contacts: dict[ContactId, StoredContact] = {}
         self.defined: list[CustomField] | None = None
         """None: the organization does not list its custom fields."""
+        self.lists_custom_fields = True
         self.calls: list[str] = []
         self._ids = 0
 
@@ -286,6 +287,7 @@ class MemoryZoho:
             stored.email,
             stored.created.isoformat(),
             _modified(stored).isoformat(),
+            dict(stored.custom_fields) if self.lists_custom_fields else {},
         )
 
     def _shown(self, stored: StoredContact) -> ActualContact:

@@ -62,7 +62,10 @@ class ActualContact:
 
 @dataclass(frozen=True)
 class ContactRow:
-    """A row of the contact list: no persons. created_time and last_modified_time as Zoho wrote them."""
+    """A row of the contact list: no persons. created_time and last_modified_time as Zoho wrote them.
+
+    custom_fields: those that have a value, by API name, where the list shows them.
+    """
 
     contact_id: ContactId
     contact_name: str
@@ -71,6 +74,7 @@ class ContactRow:
     email: str
     created_time: str
     last_modified_time: str
+    custom_fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def row_of(actual: ActualContact) -> ContactRow:
@@ -84,6 +88,7 @@ def row_of(actual: ActualContact) -> ContactRow:
         email=primary.email if primary is not None else "",
         created_time="",
         last_modified_time=actual.last_modified_time,
+        custom_fields=actual.custom_fields,
     )
 
 

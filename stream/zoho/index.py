@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -121,6 +121,11 @@ class ContactIndex:
     def row(self, contact: ContactId) -> ContactRow | None:
         """The contact as it was seen last; None where there is none, or nothing is known."""
         return self._rows.get(contact)
+
+    @property
+    def rows(self) -> Iterable[ContactRow]:
+        """All contacts as they were seen last; none where nothing is known."""
+        return self._rows.values()
 
     def seen(self, contact: ContactId | None) -> tuple[bool, datetime | None]:
         """Whether the contact is there, and when it was changed last; None where it is not, or Zoho did not say."""

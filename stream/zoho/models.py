@@ -14,6 +14,7 @@ import orjson
 from stream.core.contact import CONTACT_FIELDS, WRITABLE, ActualContact, ContactPerson, ContactRow
 from stream.core.day import DailyBudget
 from stream.core.schemas import CustomField
+from stream.core.targets import is_custom
 from stream.records import ContactId
 
 
@@ -91,6 +92,7 @@ def contact_row(raw: object) -> ContactRow:
         email=_text(found.get("email")),
         created_time=_text(found.get("created_time")),
         last_modified_time=_text(found.get("last_modified_time")),
+        custom_fields={name: text for name, value in found.items() if is_custom(name) and (text := _text(value))},
     )
 
 

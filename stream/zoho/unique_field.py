@@ -13,7 +13,8 @@ from stream.core.contact import ActualContact, without_unknown_persons
 from stream.core.matching import identifier
 from stream.core.schemas import unusable
 from stream.errors import ConnectionMisset, NotFound, RecordRefused
-from stream.records import DesiredContact
+from stream.records import ContactId, DesiredContact
+from stream.zoho.index import ContactIndex
 from stream.zoho.payment import Contacts, Payment
 
 
@@ -54,3 +55,21 @@ class UniqueField:
         if (problem := unusable(self.name, custom)) is not None:
             raise ConnectionMisset(f"Contacts cannot be matched by {self.name}: {problem}.")
         self._usable = True
+
+
+class ListedField(UniqueField):
+    """The same by the list of contacts alone, for whoever may change nothing: even an upsert that brings nothing new
+    may count as a change in Zoho Books. Where the list does not show the field, nobody is found by it.
+    """
+
+    def __init__(self, client: Contacts, name: str, index: ContactIndex) -> None:
+        super().__init__(client, name)
+        self._index = index
+        self._holders: dict[str, ContactId] | None = None
+
+    async def find(self, payment: Payment, value: str) -> ActualContact | None:
+        await self._check(payment)
+        if self._holders is None:
+            self._holders = {row.custom_fields.get(self.name, ""): row.contact_id for row in self._index.rows}
+        holder = self._holders.get(value)
+        return None if holder is None else without_unknown_persons(await payment.counted(self._client.contact(holder)))

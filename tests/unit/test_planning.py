@@ -6,6 +6,7 @@ import pytest
 
 from agents.plan_orders import choice_of
 from stream.core import folds
+from stream.core.schemas import CustomField
 from stream.errors import RecordRefused
 from stream.records import Decision, LeaverGuard, Mapping, Reconciling
 from tests.planned_world import HrOf, planned
@@ -54,6 +55,20 @@ def test_one_person_is_read_alone_and_compared_with_the_contact_alone() -> None:
     assert (hr.calls, world.zoho.calls) == (["2"], ["contact"])
     assert made.plan.people == 1
     assert made.plan.lines[0].changes["last_name"] == ("Moreno", "Marsh")
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "not listed"])
+def test_a_contact_with_the_employees_id_is_found_by_the_list_where_that_shows_it_and_not_touched(listed: bool) -> None:
+    world = SmallWorld(Mapping(match="cf_employee_id"))
+    world.zoho.defined, world.zoho.lists_custom_fields = [CustomField("cf_employee_id", "string", unique=True)], listed
+    contact = world.zoho.add("old@acme.test", first_name="Ada")
+    contact.custom_fields["cf_employee_id"] = "7"
+    world.truth["7"] = person("ada@acme.test", id="7")
+    world.clock.advance(120.0)
+    (line,) = planned(world, "7").plan.lines
+    assert world.zoho.calls == ["listed", "fields", *(["contact"] if listed else ["modified"])]
+    assert line.action == ("change" if listed else "create")
+    assert contact.modified is None
 
 
 def test_whoever_the_list_does_not_show_is_read_alone_and_a_leaver_says_so() -> None:
