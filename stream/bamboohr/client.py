@@ -16,7 +16,7 @@ import aiohttp
 
 from stream.clock import Clock
 from stream.core.changes import Feed
-from stream.errors import CredentialsRefused, NotFound, RateLimited, RecordRefused, Retriable
+from stream.errors import CredentialsRefused, NotFound, RateLimited, RecordRefused, Retriable, Unavailable
 from stream.http import Admit, Answer, Method, Request, call, unanswered
 from stream.records import EmployeeId
 from stream.telemetry import Masked
@@ -32,6 +32,7 @@ _MYSELF = "0"
 
 PAGE = 2500
 """Employees of a page, the most that BambooHR allows (API, list employees)."""
+SMALLEST_PAGE = 100
 
 
 class PageMoved(Retriable):
@@ -39,7 +40,7 @@ class PageMoved(Retriable):
 
 
 class BambooHr:
-    """One company's API. Holds no state but its credentials; safe for many calls at once."""
+    """One company's API. Holds its credentials and what size of a page comes; safe for many calls at once."""
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class BambooHr:
         self._admit = admit
         self._deadline = deadline
         self._clock = clock
+        self._page_size = PAGE
 
     async def employee(self, employee: EmployeeId, fields: Sequence[str]) -> dict[str, str]:
         """The fields as they are today: those the answer held, as text; "" for null, empty or a date not set.
@@ -110,8 +112,23 @@ class BambooHr:
             after = page.next
 
     async def page(self, fields: Sequence[str], after: str | None) -> EmployeePage:
-        """One page of everybody, in the order of their ids: the first, or what follows `after`. Raises as `people`."""
-        params = {"fields": ",".join(fields), "page[limit]": str(PAGE), "sort": "employeeId"}
+        """One page of everybody, in the order of their ids: the first, or what follows `after`. Raises as `people`.
+
+        Where a page does not come, the next one that is asked for is half its size, until the list was read to its end:
+        it may have been too much to ask for.
+        """
+        try:
+            page = await self._page(fields, after)
+        except Unavailable as error:
+            if error.context.get("status") != 503:
+                self._page_size = max(self._page_size // 2, SMALLEST_PAGE)
+            raise
+        if page.next is None:
+            self._page_size = PAGE
+        return page
+
+    async def _page(self, fields: Sequence[str], after: str | None) -> EmployeePage:
+        params = {"fields": ",".join(fields), "page[limit]": str(self._page_size), "sort": "employeeId"}
         request = self._request("people", "employees", {**params, **({"page[after]": after} if after else {})})
         answer = await self.ask(request)
         if answer.status == 400 and after is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -284,6 +284,17 @@ async def test_everybody_is_read_page_after_page_and_what_is_withheld_is_named()
     assert [seen.query.get("page[after]") for seen in server.seen] == [None, "c1"]
     assert server.seen[0].query["page[limit]"] == "2500"
     assert door.admitted == [("people", False)] * 2
+
+
+async def test_a_page_that_does_not_come_is_asked_for_at_half_its_size_until_the_list_was_read() -> None:
+    whole = [listed("1", after="c1"), listed("2", after=None), listed("1", after=None)]
+    script = [DROPPED, half(whole[0].body), Reply(status=503), *whole]
+    async with company(script) as (client, server, _):
+        after: str | None = None
+        for _ in script:
+            with suppress(Unavailable):
+                after = (await client.page(("status",), after)).next
+    assert [seen.query["page[limit]"] for seen in server.seen] == ["2500", "1250", "625", "625", "625", "2500"]
 
 
 async def test_a_list_that_moved_is_to_be_read_anew() -> None:
