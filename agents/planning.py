@@ -249,8 +249,8 @@ class Planner:
             lookup = Lookup(self._books, trial.state, index, unique)
             states = await self._states(trial, (*everything, *keys.values()))
             owners = {one.contact_id: key for key, one in states.items() if one.contact_id is not None}
-            for contact, key in owners.items():
-                lookup.bind(contact, key)
+            for key, row in states.items():
+                lookup.note(key, row)
             to_look = {
                 employee: key
                 for employee, key in keys.items()

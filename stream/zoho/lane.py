@@ -105,8 +105,7 @@ class KeepContacts:
         state = self._state_of(ContactKey(key))
         if state is None:
             return None
-        if state.contact_id is not None:
-            self._lookup.bind(state.contact_id, ContactKey(key))
+        self._lookup.note(ContactKey(key), state)
         self._leavers.note(ContactKey(key), state)
         return Owed(self._owes(state), _class_of(state), state.folded)
 

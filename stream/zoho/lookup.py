@@ -2,7 +2,8 @@
 contacts are matched by, or one that is found by its address.
 
 A Zoho contact id is bound to one key: one that is found but bound to another is not adopted. The debt then waits for
-that key's debts and looks again, and becomes a hold if the contact is still taken.
+that key's debts and looks again, and becomes a hold if the contact is still taken. One that holds another employee's id
+is theirs, even where the answer to the call that made it was lost and it is not bound yet.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Known(NamedTuple):
 
 
 class Lookup:
-    """The contacts of one connection. Told of every binding by `bind`, before anything is looked up."""
+    """The contacts of one connection. Told of each row by `note` before anything is looked up, and when it changes."""
 
     def __init__(
         self,
@@ -52,6 +53,15 @@ class Lookup:
         self._state_of = state_of
         self._bound: dict[ContactId, ContactKey] = {}
         self._taken: dict[ContactKey, int] = {}
+        self._identified: dict[str, ContactKey] = {}
+        """By the value that the unique field is to have."""
+
+    def note(self, key: ContactKey, state: ContactState) -> None:
+        """What the key's row says."""
+        if state.contact_id is not None:
+            self.bind(state.contact_id, key)
+        if (value := self._unique.value_in(state.desired)) is not None:
+            self._identified[value] = key
 
     def bind(self, contact: ContactId, key: ContactKey) -> None:
         """The contact is this key's."""
@@ -86,11 +96,21 @@ class Lookup:
             raise
         if value is not None and not may_stand_for(actual, self._unique.name, value):
             del self._bound[row.contact_id]
+            if (owner := self._whose(actual)) is not None:
+                self._bound[row.contact_id] = owner
+                self._unbound(payment, [row])
             raise AddressTaken(
                 f"A contact with this address holds another employee's id in {self._unique.name}: correct that in Zoho "
                 "Books."
             )
         return actual, action
+
+    def _whose(self, actual: ActualContact) -> ContactKey | None:
+        """The key of the employee whose id the contact holds, None where that is nobody's of ours."""
+        value = actual.custom_fields.get(self._unique.name, "").strip()
+        key = self._identified.get(value)
+        state = None if key is None else self._state_of(key)
+        return key if state is not None and self._unique.value_in(state.desired) == value else None
 
     async def find_rival(self, payment: Payment, contact: ContactId) -> None:
         """Look for another contact that holds this employee's id in the field that contacts are matched by.

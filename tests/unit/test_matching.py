@@ -79,6 +79,25 @@ def test_one_that_holds_another_id_is_left_alone_and_told(world: SmallWorld) -> 
     assert "another employee's id in cf_employee_id" in (state.error or "")
 
 
+def test_one_that_is_a_neighbours_by_its_id_is_waited_for_while_they_are_to_give_the_address_up() -> None:
+    """Theirs was made by a request whose answer was lost, so it is not bound to them yet."""
+    faults = iter(["applied and lost"])
+    world = SmallWorld(BY_ID, fault=lambda: next(faults, None))  # type: ignore[arg-type]
+    world.zoho.defined = [UNIQUE]
+    world.hire("8", hr("8"))
+    (theirs,) = world.tables.contacts
+    world.begin(theirs)
+    while theirs in world.paying:
+        world.go_on(theirs)
+    world.learn()
+    world.not_before[theirs] = 2 * SETTLE_TIME  # Zoho Books is away
+    world.hire("8", hr("8", "bob@acme.test"))
+    world.hire("7", hr("7"))
+    world.settle()
+    shown = {contact.custom_fields[FIELD]: contact.email for contact in world.zoho.contacts.values()}
+    assert shown == {"7": "ada@acme.test", "8": "bob@acme.test"}
+
+
 @pytest.mark.parametrize("fault", ["applied and lost", "applied late", "lost"])
 @pytest.mark.parametrize("hidden_for", [0.0, 10 * SETTLE_TIME])
 def test_a_lost_answer_doubles_nothing_even_where_no_search_finds_the_contact(fault: str, hidden_for: float) -> None:
