@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from stream.core.debt import NOTHING, Debt
 from stream.core.rows import Asked, Attempt, Company, ContactState, Drifted, Leave, Person, Polled, Suspension, Window
+from stream.core.targets import is_custom
 from stream.records import (
     Command,
     CommandOutcome,
@@ -132,7 +133,10 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
     if outcome.action == "attempting":
         assert outcome.operation is not None
         _, email = outcome.changes.get("email", (None, None))
-        unresolved = Attempt(operation=outcome.operation, offset=position.offset, at=outcome.at, email=email)
+        identifier = next((told for name, (_, told) in outcome.changes.items() if is_custom(name)), None)
+        unresolved = Attempt(
+            operation=outcome.operation, offset=position.offset, at=outcome.at, email=email, identifier=identifier
+        )
     elif unresolved is not None and outcome.attempt is not None and outcome.attempt >= unresolved.offset:
         unresolved = None
     return state.model_copy(

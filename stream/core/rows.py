@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, JsonValue
 
 from stream.core.debt import NOTHING, Debt
 from stream.records import (
+    ADDED,
     ContactId,
     ContactKey,
     Decision,
@@ -117,13 +118,15 @@ class Address(Row):
 class Attempt(Model):
     """A write that was begun. Without an end nobody knows whether it was applied.
 
-    offset: of its attempting outcome. email: the address that a new contact carried.
+    offset: of its attempting outcome. email: the address that a new contact carried. identifier: the employee's id in
+    its unique field, where contacts are matched by that.
     """
 
     operation: Literal["create", "update", "activate", "deactivate"]
     offset: int
     at: AwareDatetime
     email: str | None = None
+    identifier: Annotated[str | None, ADDED] = None
 
 
 class Leave(Model):

@@ -304,6 +304,8 @@ class KeepContacts:
         """Say that the write begins, then begin it; the fence is checked in between, by the client's admission."""
         if operation == "create":
             payment.changes = {"email": (None, payment.desired.email)}
+            if (value := self._unique.value_in(payment.desired)) is not None:
+                payment.changes[self._unique.name] = (None, value)
         await self._say(payment, "attempting", operation=operation)
         assert payment.last is not None
         payment.attempt = payment.last.offset

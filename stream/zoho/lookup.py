@@ -80,6 +80,10 @@ class Lookup:
         unresolved = payment.state.unresolved
         action: OutcomeAction = "created" if unresolved is not None and unresolved.operation == "create" else "adopted"
         value = self._unique.value_in(payment.desired)
+        if (found := await self._made(payment)) is not None:
+            self._bound[found.contact_id] = payment.key
+            self._index.saw(found)
+            return found, action
         if value is not None and (found := await self._unique.find(payment, value)) is not None:
             self._unbound(payment, [row_of(found)])
             self._bound[found.contact_id] = payment.key
@@ -104,6 +108,15 @@ class Lookup:
                 "Books."
             )
         return actual, action
+
+    async def _made(self, payment: Payment) -> ActualContact | None:
+        """What a create made whose answer was lost, where this key has passed on to another employee since."""
+        value, lost = self._unique.value_in(payment.desired), payment.state.unresolved
+        former = None if lost is None else lost.identifier
+        if value is None or former is None or former == value:
+            return None
+        found = await self._unique.find(payment, former)
+        return found if found is not None and self._free(payment, [row_of(found)]) else None
 
     def _whose(self, actual: ActualContact) -> ContactKey | None:
         """The key of the employee whose id the contact holds, None where that is nobody's of ours."""

@@ -98,6 +98,24 @@ def test_one_that_is_a_neighbours_by_its_id_is_waited_for_while_they_are_to_give
     assert shown == {"7": "ada@acme.test", "8": "bob@acme.test"}
 
 
+@pytest.mark.parametrize("hidden_for", [0.0, 10 * SETTLE_TIME])
+def test_one_whose_making_was_lost_is_still_its_keys_when_that_passes_on_to_a_rehire(hidden_for: float) -> None:
+    faults = iter(["applied and lost"])
+    world = SmallWorld(BY_ID, fault=lambda: next(faults, None), hidden_for=hidden_for)  # type: ignore[arg-type]
+    world.zoho.defined = [UNIQUE]
+    world.hire("7", hr("7"))
+    (key,) = world.tables.contacts
+    world.begin(key)
+    while key in world.paying:
+        world.go_on(key)
+    world.learn()
+    world.hire("7", None)
+    world.hire("8", hr("8", lastName="Again"))
+    world.settle()
+    assert only(world).custom_fields == {FIELD: "8"}
+    assert [one["last_name"] for one in only(world).persons.values()] == ["Again"]
+
+
 @pytest.mark.parametrize("fault", ["applied and lost", "applied late", "lost"])
 @pytest.mark.parametrize("hidden_for", [0.0, 10 * SETTLE_TIME])
 def test_a_lost_answer_doubles_nothing_even_where_no_search_finds_the_contact(fault: str, hidden_for: float) -> None:
