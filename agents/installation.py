@@ -30,9 +30,9 @@ from stream.vault.keyfile import lacks_ring, load_vault, ring_file
 logger = log("up")
 
 READY_S = 60.0
-END_S = 3.7
-"""Within which all parts end, and then this process: a busy machine takes a second for that, and 5 s are promised."""
-CHILD_GRACE_S = 3.2
+END_S = 3.2
+"""Within which all parts end, and then this process: a busy machine takes over a second for that; 5 s are promised."""
+CHILD_GRACE_S = 2.7
 KAFKA_GRACE_S = 0.5
 """At least; it gets what the others have left."""
 BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 0.5, 10.0

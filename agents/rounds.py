@@ -14,7 +14,7 @@ from stream.lane import LaneClosed
 
 FIRST_WAIT_S = 5.0
 LONGEST_WAIT_S = 300.0
-CLOSE_GRACE_S = 2.0
+CLOSE_GRACE_S = 1.8
 
 
 class Say(Protocol):

@@ -39,7 +39,7 @@ class LanePolicy:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     flood: FloodPolicy = field(default_factory=FloodPolicy)
     unfolded: int = 50
-    close_grace: float = 2.0
+    close_grace: float = 1.8
 
 
 @dataclass(frozen=True)
