@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import cache
 
 from stream.core.claim import brought
 from stream.core.contact import email_key
@@ -30,8 +30,6 @@ from stream.records import (
     Mapping,
 )
 from stream.topics import EMPLOYEES
-
-R = TypeVar("R", bound=Row)
 
 WHEN = ("folded", "debt", "snapshot", "read_at")
 """What any reading changes in a row."""
@@ -77,6 +75,7 @@ def brings_news(
     address_of: Callable[[Email], Address],
 ) -> bool:
     """Whether folding the reading, as the newest there is, would change more than when the person was read."""
+    person_of, address_of = cache(person_of), cache(address_of)  # reading a row costs more than the rest
     debt = person_of(snapshot.employee).debt
     if snapshot.insists or debt.settled < debt.wanted:
         return True
@@ -89,7 +88,7 @@ def brings_news(
     )
 
 
-def _has_changed(before: R, after: R) -> bool:
+def _has_changed(before: Row, after: Row) -> bool:
     return any(getattr(before, name) != getattr(after, name) for name in type(after).model_fields if name not in WHEN)
 
 

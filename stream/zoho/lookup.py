@@ -80,11 +80,10 @@ class Lookup:
         unresolved = payment.state.unresolved
         action: OutcomeAction = "created" if unresolved is not None and unresolved.operation == "create" else "adopted"
         value = self._unique.value_in(payment.desired)
-        if (found := await self._made(payment)) is not None:
-            self._bound[found.contact_id] = payment.key
-            self._index.saw(found)
-            return found, action
-        if value is not None and (found := await self._unique.find(payment, value)) is not None:
+        found = await self._made(payment)
+        if found is None and value is not None:
+            found = await self._unique.find(payment, value)
+        if found is not None:
             self._unbound(payment, [row_of(found)])
             self._bound[found.contact_id] = payment.key
             self._index.saw(found)
