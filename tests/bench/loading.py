@@ -107,8 +107,7 @@ async def _load(world: World, count: int) -> Load:
 
 
 def _peak_of_worker(world: World) -> float:
-    event = next(event for event in world.up.events if event["event"] == "ready")
-    status = Path(f"/proc/{event['processes']['worker']}/status").read_text()
+    status = Path(f"/proc/{world.pid_of('worker')}/status").read_text()
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found is not None
     return int(found[1]) * 1024 / MB

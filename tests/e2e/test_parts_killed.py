@@ -15,18 +15,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PEOPLE = 20
 
 
-def pid_of(world: World, part: str) -> int:
-    """The process id that the part had when `up` became ready; each test kills another part."""
-    event = next(event for event in world.up.events if event["event"] == "ready")
-    return int(event["processes"][part])
-
-
 @pytest.mark.parametrize("part", [pytest.param("gateway", marks=pytest.mark.thorough), "worker"])
 async def test_killed_part_is_started_again_and_work_goes_on(world: World, part: str) -> None:
     contacts, writes = len(world.organization.contacts), world.vendors.zoho.calls.writes
     world.hire(PEOPLE)
     await until("some of them are in Zoho", lambda: world.vendors.zoho.calls.writes >= writes + 3)
-    os.kill(pid_of(world, part), signal.SIGKILL)
+    os.kill(world.pid_of(part), signal.SIGKILL)
     world.hire(PEOPLE)
     await until("up says why", lambda: world.up.told(f"{part} ended", "SIGKILL"), 10)
     await until("up says that it runs again", lambda: world.up.told(f"{part} runs again"), 20)
@@ -41,7 +35,7 @@ async def test_killed_kafka_comes_back_on_its_port_and_deliveries_of_the_meantim
     heard = len(world.vendors.bamboohr.deliveries)
     world.up.send(signal.SIGSTOP)  # so that the outage lasts until the gateway has answered
     try:
-        os.kill(pid_of(world, "kafka"), signal.SIGKILL)
+        os.kill(world.pid_of("kafka"), signal.SIGKILL)
         world.hire(1)
         await until(
             "the gateway answers 503", lambda: 503 in [a.status for a in world.vendors.bamboohr.deliveries[heard:]], 15

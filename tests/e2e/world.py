@@ -151,6 +151,11 @@ class World:
         debts = re.findall(r"(?m)^rosterbook_debts\{.*\} (\S+)$", str(metrics))
         return len(debts) == 2 and not any(map(float, debts))
 
+    def pid_of(self, part: str) -> int:
+        """The process id that the part had when `up` became ready."""
+        event = next(event for event in self.up.events if event["event"] == "ready")
+        return int(event["processes"][part])
+
     async def ask(self, part: str, path: str) -> Any:
         """What a part answers: JSON or text, None while it does not answer."""
         try:

@@ -167,7 +167,7 @@ async def test_a_recovery_may_read_for_longer_than_a_step_may_take(tmp_path: Pat
     class Slow:
         async def read(self, starts: object, ends: object, take: Callable[[Sequence[Any]], None]) -> None:
             assert (starts, ends) == ({(PEOPLE, HERE): 1}, {(PEOPLE, HERE): 3})
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)  # longer than the step may take, by the real clock that its time-out goes by
             take(rows)
 
     app = faust_app(Settings(data=tmp_path), "127.0.0.1:1", PARTITIONS, cast(Any, Slow()))

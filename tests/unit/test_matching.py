@@ -8,7 +8,7 @@ import pytest
 
 from stream.core.schemas import CustomField
 from stream.errors import ConnectionMisset
-from stream.records import EmployeeId, Mapping
+from stream.records import ContactKey, EmployeeId, Mapping
 from tests.memory_zoho import StoredContact
 from tests.small_world import SETTLE_TIME, SmallWorld, person
 from tests.unit.test_contact_index import run, settled
@@ -34,6 +34,14 @@ def world() -> SmallWorld:
 def only(world: SmallWorld) -> StoredContact:
     (contact,) = world.zoho.contacts.values()
     return contact
+
+
+def try_once(world: SmallWorld, key: ContactKey) -> None:
+    """One payment, to its end, and what is learnt of it."""
+    world.begin(key)
+    while key in world.paying:
+        world.go_on(key)
+    world.learn()
 
 
 def test_a_new_contact_is_made_by_one_upsert_and_changed_by_its_id_from_then_on(world: SmallWorld) -> None:
@@ -86,10 +94,7 @@ def test_one_that_is_a_neighbours_by_its_id_is_waited_for_while_they_are_to_give
     world.zoho.defined = [UNIQUE]
     world.hire("8", hr("8"))
     (theirs,) = world.tables.contacts
-    world.begin(theirs)
-    while theirs in world.paying:
-        world.go_on(theirs)
-    world.learn()
+    try_once(world, theirs)
     world.not_before[theirs] = 2 * SETTLE_TIME  # Zoho Books is away
     world.hire("8", hr("8", "bob@acme.test"))
     world.hire("7", hr("7"))
@@ -105,10 +110,7 @@ def test_one_whose_making_was_lost_is_still_its_keys_when_that_passes_on_to_a_re
     world.zoho.defined = [UNIQUE]
     world.hire("7", hr("7"))
     (key,) = world.tables.contacts
-    world.begin(key)
-    while key in world.paying:
-        world.go_on(key)
-    world.learn()
+    try_once(world, key)
     world.hire("7", None)
     world.hire("8", hr("8", lastName="Again"))
     world.settle()
