@@ -3,7 +3,8 @@
 Two things tell. Where answers carry the day's count, what it grows by beyond our own calls is what others take: that is
 left to them, with nothing refused. Where they do not, a refusal tells: from then on a little less is used than got
 through in the minute before it, and more again, slowly first and then faster, while nothing is refused. What got
-through is no measure where we asked for little, so one refusal never takes more than nine tenths of what was allowed.
+through is no measure where we asked for little. So a refusal takes at most nine tenths of what was allowed the first
+time, as the limit may not be known yet, then half; and the refusals of one minute count once.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ FIRST_BACK, BACK = 0.65, 0.9
 """Share of what got through in the minute before a refusal that is used after it: the first time others may just have
 begun, so that most of what they will take is still to come.
 """
-LEAST = 0.1
+FIRST_LEAST, LEAST = 0.1, 0.5
 """Share of what was allowed that is left after a refusal, however little got through in the minute before."""
 FLOOR = 10
 """Calls a minute below which a refusal never brings us: others may have been there for a moment only."""
@@ -53,6 +54,7 @@ class Share:
         self._limit = per_minute
         self._seen: deque[_Seen] = deque()
         self._ceiling: float | None = None
+        self._lessened_at = -math.inf
         self._resumed_at = -math.inf
         self._pause = 0.0
 
@@ -94,9 +96,11 @@ class Share:
         minutes, when this refusal comes right after the one before.
         """
         others = self.others
-        if others <= 0 or ours + others < EXPLAINED * self._limit:
-            back = FIRST_BACK if self._ceiling is None else BACK
-            self._ceiling = max(FLOOR, LEAST * self.allowed(now), back * ours)
+        within = others <= 0 or ours + others < EXPLAINED * self._limit
+        if within and now - self._lessened_at >= WINDOW_S:
+            back, least = (FIRST_BACK, FIRST_LEAST) if self._ceiling is None else (BACK, LEAST)
+            self._ceiling = max(FLOOR, least * self.allowed(now), back * ours)
+            self._lessened_at = now
         pause = PAUSE_S if told is None else told
         if now - self._resumed_at < WINDOW_S:
             pause = max(pause, min(2 * self._pause, LONGEST_PAUSE_S))

@@ -58,10 +58,14 @@ def test_in_two_hours_without_a_refusal_all_is_ours_again(ours: int) -> None:
     assert share.allowed(7200.0) == LIMIT
 
 
-@given(st.integers(0, LIMIT))
-def test_a_refusal_while_little_is_asked_for_leaves_a_tenth_of_what_was_allowed(ours: int) -> None:
+@given(st.integers(0, LIMIT), st.lists(st.floats(0.0, 15.0), max_size=3))
+def test_refusals_of_one_minute_count_once_and_later_ones_halve_at_most(ours: int, waits: list[float]) -> None:
     share = Share(100 * LIMIT)
-    share.refused(0.0, ours, 5.0)
-    assert share.allowed(5.0) >= 10 * LIMIT
-    share.refused(6.0, ours, 5.0)
-    assert share.allowed(11.0) >= LIMIT
+    now = 0.0
+    share.refused(now, ours, 1.0)
+    for wait in waits:
+        now += wait
+        share.refused(now, ours, 1.0)
+    assert share.allowed(now) >= 10 * LIMIT
+    share.refused(now + 61.0, ours, 1.0)
+    assert 5 * LIMIT <= share.allowed(now + 61.0) < 10 * LIMIT
