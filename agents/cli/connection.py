@@ -53,7 +53,13 @@ def register(app: cyclopts.App) -> None:
 
 
 async def add(
-    file: Path | None = None, /, *, interactive: bool = False, consent: bool = False, json: bool = False
+    file: Path | None = None,
+    /,
+    *,
+    interactive: bool = False,
+    consent: bool = False,
+    find_region: bool = False,
+    json: bool = False,
 ) -> None:
     """Connect a company, or change its settings; returns once its webhooks are accepted and a worker serves it.
 
@@ -65,6 +71,8 @@ async def add(
         Ask for everything instead, try it, and save it in mode preview.
     consent
         Use its code, or ask for consent, even where the connection holds a refresh token of this client.
+    find_region
+        Where Zoho does not know the credentials, ask its other regions, one after the other, which of them does.
     json
         Print JSON.
     """
@@ -103,7 +111,8 @@ async def add(
             await refuse_other_vault(vault.newest, worker_url(settings))
             if dialogue is None:
                 refuse_conflicts(loaded.id, Binding.of(loaded), _bound(view))
-            desk = ConsentDesk(settings, vault, LogScan(bootstrap), log.partition_of(loaded.id), clock)
+            may_look = partial(_told_of_find_region, find_region) if dialogue is None else dialogue.may_look_elsewhere
+            desk = ConsentDesk(settings, vault, LogScan(bootstrap), log.partition_of(loaded.id), clock, may_look)
             complete = partial(desk.completed, known=known.get(loaded.id), anew=consent)
             if dialogue is None:
                 assert file is not None
@@ -137,6 +146,12 @@ async def add(
         say(f"A webhook is registered in BambooHR: it calls {webhooks}, which must lead to the gateway.")
     say(f"Everybody who is there already is loaded by `rosterbook backfill {connection.connection}`.")
     say(f"Whether the credentials may do what is needed: `rosterbook connection test {connection.connection}`.")
+
+
+def _told_of_find_region(find_region: bool) -> bool:
+    if not find_region:
+        note("With --find-region Zoho's other regions are asked whether they know these credentials.")
+    return find_region
 
 
 def _first_saved(connection: Connection, before: Connection | None) -> Connection:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -23,7 +23,8 @@ from stream.codec import decode
 from stream.connection_file import ConnectionFile, OAuthSection, with_refresh_token
 from stream.consent import code_in, exchange, read_pasted
 from stream.consent_state import ConsentState
-from stream.errors import RecordRefused, Retriable, UsageError
+from stream.errors import CredentialsRefused, RecordRefused, Retriable, UsageError
+from stream.http import Request, call
 from stream.kafka.scan import Entry, LogScan
 from stream.records import Command, Connection, Sealed
 from stream.settings import Settings
@@ -31,6 +32,7 @@ from stream.telemetry import Masked
 from stream.topics import COMMANDS
 from stream.vault import Purpose, Vault
 from stream.zoho import oauth as zoho
+from stream.zoho.elsewhere import may_be_elsewhere, region_elsewhere
 from stream.zoho.regions import accounts_url, refuse_other_region
 
 Api = Literal["bamboohr", "zoho"]
@@ -39,13 +41,14 @@ Issuing = bamboohr.BambooHrAccounts | zoho.ZohoAccounts
 
 @dataclass(frozen=True)
 class ConsentDesk:
-    """partition: of the connection."""
+    """partition: of the connection. may_look: whether Zoho's other regions may be asked about the credentials."""
 
     settings: Settings
     vault: Vault
     scan: LogScan
     partition: int
     clock: Clock
+    may_look: Callable[[], bool]
 
     async def completed(self, file: ConnectionFile, known: Connection | None, *, anew: bool) -> ConnectionFile:
         """The file with all its refresh tokens. known: the connection as it is. anew: whatever token it holds.
@@ -57,13 +60,46 @@ class ConsentDesk:
             ("zoho", file.zoho.oauth),
         )
         for api, oauth in sections:
-            if oauth is None or oauth.refresh_token is not None:
+            if oauth is None:
+                continue
+            if oauth.refresh_token is not None:
+                if api == "zoho" and known is None:
+                    await self._refuse_unknown(file.zoho.region, oauth, oauth.refresh_token)
                 continue
             token = None if anew or known is None else self._held(known, api, oauth)
             if token is not None:
                 note(f"The consent to {_name(api)} is kept as it is; --consent takes a new one.")
             file = with_refresh_token(file, api, token or await self._obtained(file, api, oauth))
         return file
+
+    async def _refuse_unknown(self, region: str, oauth: OAuthSection, token: Masked) -> None:
+        """Raise CredentialsRefused or ConnectionMisset when Zoho does not know a token: once saved, its region is bound
+        for life. What Zoho does not answer now shows later, in the worker.
+        """
+        issuer = zoho.ZohoAccounts(oauth.client_id, oauth.client_secret, self.settings, region)
+        async with _http() as http:
+            try:
+                with suppress(Retriable):
+                    answer = await call(
+                        http, issuer.request(token), deadline=self.settings.call_deadline, clock=self.clock
+                    )
+                    issuer.read(answer, self.clock.now())
+            except CredentialsRefused as refusal:
+                await self._refuse_region(http, issuer, lambda other: other.request(token), refusal)
+                raise
+
+    async def _refuse_region(
+        self,
+        http: aiohttp.ClientSession,
+        accounts: zoho.ZohoAccounts,
+        asking: Callable[[zoho.ZohoAccounts], Request],
+        refusal: CredentialsRefused,
+    ) -> None:
+        """Raise ConnectionMisset, naming the region, when the credentials that were refused are known in another."""
+        if may_be_elsewhere(refusal) and self.may_look():
+            deadline = self.settings.call_deadline
+            found = await region_elsewhere(http, accounts, asking, deadline=deadline, clock=self.clock)
+            refuse_other_region(accounts.region, found)
 
     def _held(self, known: Connection, api: Api, oauth: OAuthSection) -> Masked | None:
         """The refresh token that the connection was given, if it is of this client."""
@@ -93,16 +129,16 @@ class ConsentDesk:
                 issuer = zoho.ZohoAccounts(oauth.client_id, oauth.client_secret, self.settings, file.zoho.region)
             case _:
                 assert_never(api)
-        code = oauth.code or await self._consented(file, issuer, oauth)
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-            granted = await exchange(
-                http,
-                issuer,
-                code,
-                redirect_uri=oauth.redirect_uri,
-                deadline=self.settings.call_deadline,
-                clock=self.clock,
-            )
+        code, back = oauth.code or await self._consented(file, issuer, oauth), oauth.redirect_uri
+        async with _http() as http:
+            try:
+                granted = await exchange(
+                    http, issuer, code, redirect_uri=back, deadline=self.settings.call_deadline, clock=self.clock
+                )
+            except CredentialsRefused as refusal:
+                if isinstance(issuer, zoho.ZohoAccounts):
+                    await self._refuse_region(http, issuer, lambda other: other.code_request(code, back), refusal)
+                raise
         assert granted.refresh_token is not None
         return granted.refresh_token
 
@@ -167,6 +203,10 @@ class ConsentDesk:
             if found is not None and found.word == state.word:
                 return fields
             print_error("This address belongs to another consent: paste the one that the address above led to.")
+
+
+def _http() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
 
 
 async def _line() -> str:

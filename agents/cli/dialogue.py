@@ -81,6 +81,12 @@ class Dialogue:
                 case _:
                     raise GivenUp("Nothing was saved: make sure of the credentials, then run the command again.")
 
+    def may_look_elsewhere(self) -> bool:
+        """Whether the person lets Zoho's other regions see the credentials that this one does not know."""
+        return self.asker.agrees(
+            "Zoho does not know this in the region you chose. Ask its other regions? They get the client id and secret"
+        )
+
     async def ended(self, file: ConnectionFile) -> ConnectionFile:
         """The file with the organization that was chosen, once the person has seen what the credentials may do.
 

@@ -36,8 +36,8 @@ REGIONS = {
 
 
 TOLD_BY = "the address of your Zoho Books names its region (books.zoho.eu: eu)"
-"""How a person finds the region. Nothing is asked of another region to find out: a refresh token and a client secret go
-to the data centre that their owner named and to no other, and a refusal does not say where they would be known.
+"""How a person finds the region. A refusal does not say where the credentials would be known, and no other region is
+asked unless their owner says so (`stream/zoho/elsewhere.py`).
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from agents.cli.consents import ConsentDesk
 from stream.clock import SystemClock
 from stream.connection_file import ConnectionFile, load_connection, seal
 from stream.consent_state import COMMAND, new_state, written
-from stream.errors import CredentialsRefused
+from stream.errors import ConnectionMisset, CredentialsRefused
 from stream.gateway.consent import NOT_EXPECTED, THANKS
 from stream.kafka.scan import LogScan
 from stream.records import Command, ConnectionId
@@ -92,7 +92,7 @@ async def office(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         async with gateway(tmp_path, kafka) as client, event_log(kafka) as log:
             url = f"http://{(tmp_path / 'gateway' / 'address').read_text().strip()}"
             bamboohr.accounts.app.redirect_uris.add(f"{url}/oauth/bamboohr/callback")
-            desk = ConsentDesk(settings, VAULT, LogScan(kafka), log.partition_of(name), CLOCK)
+            desk = ConsentDesk(settings, VAULT, LogScan(kafka), log.partition_of(name), CLOCK, lambda: False)
             yield Office(client, desk, bamboohr, zoho, said, name, tmp_path, url)
     finally:
         await bamboohr.stop()
@@ -176,7 +176,7 @@ async def test_the_address_may_be_pasted_where_the_gateway_is_not_reached(
     ours, theirs = os.openpty()
     with os.fdopen(ours, "w", buffering=1) as keyboard, os.fdopen(theirs) as terminal:
         monkeypatch.setattr("sys.stdin", terminal)
-        file = office.file(zoho='refresh_token = "r"')
+        file = office.file(zoho=f'refresh_token = "{office.zoho.credentials.refresh_token}"')
         running = asyncio.create_task(office.desk.completed(file, None, anew=False))
         back = await office.agreed(await office.address(1))
         other = written(new_state(office.id, "bamboohr", CLOCK.now()), VAULT)
@@ -205,3 +205,51 @@ async def test_a_code_of_a_self_client_is_used_once_and_its_token_kept(office: O
     assert again.zoho.oauth.refresh_token.reveal == done.zoho.oauth.refresh_token.reveal
     with pytest.raises(CredentialsRefused, match="does not accept the code"):
         await office.desk.completed(file, connection, anew=True)
+
+
+async def test_a_token_that_zoho_does_not_know_is_refused_before_its_region_is_bound_for_life(office: Office) -> None:
+    way = {"bamboohr": 'refresh_token = "r"'}
+    good = office.file(**way, zoho=f'refresh_token = "{office.zoho.credentials.refresh_token}"')
+    assert await office.desk.completed(good, None, anew=False) == good
+    revoked = office.file(**way, zoho='refresh_token = "1000.revoked"')
+    with pytest.raises(
+        CredentialsRefused, match="does not know the refresh token: connect Zoho Books again, or set its"
+    ):
+        await office.desk.completed(revoked, None, anew=False)
+    connection = seal(good, VAULT, CLOCK.now())
+    assert await office.desk.completed(revoked, connection, anew=False) == revoked  # the worker says so
+    await office.zoho.stop()
+    assert await office.desk.completed(good, None, anew=False) == good  # nothing is known about it now
+
+
+@pytest.mark.parametrize("way", ["refresh_token", "code"])
+async def test_the_right_region_is_named_where_zohos_others_may_be_asked(
+    office: Office, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The account is in Australia, the file says Europe."""
+    given = office.zoho.credentials.refresh_token
+    if way == "code":
+        given = office.zoho.tokens.authorize(("ZohoBooks.contacts.READ",), "", offline=True, consent=True)
+    file = office.file(bamboohr='refresh_token = "r"', zoho=f'{way} = "{given}"')
+    stranger, asked = ZohoSandbox(clock=CLOCK), list[str]()
+    await stranger.start()
+
+    def accounts_url(_: Settings, region: str) -> str:
+        asked.append(region)
+        return office.zoho.accounts_url if region == "au" else stranger.accounts_url
+
+    monkeypatch.setattr("stream.zoho.oauth.accounts_url", accounts_url)
+    try:
+        with pytest.raises(CredentialsRefused, match="does not know the client in this region"):
+            await office.desk.completed(file, None, anew=False)
+        assert asked == ["eu"]
+        with pytest.raises(ConnectionMisset, match='is in region au, not eu: set region = "au"'):
+            await replace(office.desk, may_look=lambda: True).completed(file, None, anew=False)
+        assert asked == ["eu", "eu", "us", "in", "au"]
+        asked.clear()
+        await office.zoho.stop()
+        with pytest.raises(CredentialsRefused, match="does not know the client in this region"):
+            await replace(office.desk, may_look=lambda: True).completed(file, None, anew=False)
+        assert len(asked) == 8
+    finally:
+        await stranger.stop()

@@ -23,6 +23,7 @@ from stream.settings import Settings
 from stream.telemetry import Masked
 from stream.tokens import AccessTokens, HeldTokens
 from stream.zoho.client import ZohoBooks
+from stream.zoho.elsewhere import region_elsewhere
 from stream.zoho.oauth import ZohoAccounts, region_in
 from stream.zoho.regions import REGIONS, region_told_by
 from tests.unit.vendor import Door, HandClock
@@ -211,3 +212,18 @@ def test_no_answer_leads_credentials_elsewhere(
     assert set(asked.hosts) <= ours
     if vendor == "zoho" and region in REGIONS:
         assert set(asked.hosts) <= {REGIONS[region].accounts, REGIONS[region].api}
+
+
+@settings(deadline=None)
+@given(st.lists(answers, min_size=1, max_size=4), st.sampled_from([*REGIONS]))
+def test_who_looks_for_a_region_asks_zohos_other_accounts_servers_alone(
+    given_answers: list[Answer], region: str
+) -> None:
+    asked, zoho = Asked(given_answers), ZohoAccounts(Masked("i"), Masked("s"), SETTINGS, region)
+    with mock.patch("stream.zoho.elsewhere.call", asked.call):
+        found = asyncio.run(
+            region_elsewhere(None, zoho, lambda other: other.request(Masked("r")), deadline=1.0, clock=HandClock())  # type: ignore[arg-type]
+        )
+    others = [one.accounts for name, one in REGIONS.items() if name != region]
+    assert asked.hosts == others[: len(asked.hosts)]
+    assert asked.hosts == others if found is None else REGIONS[found].accounts == asked.hosts[-1]
