@@ -52,9 +52,11 @@ async def sync(log: EventLog, scan: LogScan, event: HrEvent, mapping: Mapping) -
 
 
 async def _next(entries: AsyncGenerator[Entry | None, None], trace: Trace, event: HrEvent) -> None:
-    """Tell the trace of entries until one is about the connection."""
+    """Tell the trace of entries until one is about the person, or the last that it needed."""
     async for entry in entries:
-        if entry is not None and entry.value is not None and _told(trace, entry, entry.value, event):
+        if entry is None or entry.value is None:
+            continue
+        if _told(trace, entry, entry.value, event) or trace.end is not None:
             return
 
 

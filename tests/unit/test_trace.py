@@ -7,58 +7,18 @@ from collections.abc import Callable
 
 import pytest
 
-from stream.core.mapping import desired_contact
-from stream.core.rows import Address, Claim, Person
 from stream.core.trace import Trace
-from stream.records import ContactKey, ContactUpsert, Email, EmployeeId, EmployeeSnapshot, Mapping, SyncOutcome
-from tests.fake_clock import START
-from tests.small_world import ACME, EMPLOYEES, HR_EVENTS, at, person
-
-ADA, KEY = EmployeeId("7"), ContactKey("k")
-ASKED, READ = 40, 20
-DESIRED = desired_contact(person(), Mapping(), active=True)
-EMAIL = Email("ada@acme.test")
-FOLDED = {EMPLOYEES: READ}
+from stream.records import Mapping
+from tests.small_world import EMPLOYEES, at
+from tests.unit.one_sync import ADA, ASKED, EMAIL, READ, address, outcome, row, snapshot, upsert
 
 
 def trace() -> Trace:
     return Trace(ADA, ASKED, Mapping())
 
 
-def upsert() -> ContactUpsert:
-    return ContactUpsert(
-        connection=ACME,
-        contact_key=KEY,
-        employee=ADA,
-        desired=DESIRED,
-        insists=True,
-        cause=at(EMPLOYEES, READ),
-        mapping_version="m",
-    )
-
-
-def outcome(action: str, **more: object) -> SyncOutcome:
-    given = {"connection": ACME, "contact_key": KEY, "employee": ADA, "action": action, "at": START, "calls": 1}
-    return SyncOutcome.model_validate(given | more)
-
-
-def address(*active: str) -> Address:
-    claims = {EmployeeId(who): Claim(standing="active", desired=DESIRED) for who in active}
-    return Address(claims=claims, holder=ADA, held=len(active) > 1, folded=FOLDED)
-
-
-def snapshot(**more: object) -> EmployeeSnapshot:
-    given = {"connection": ACME, "employee": ADA, "through": ASKED, "insists": True, "cause": at(HR_EVENTS, ASKED)}
-    told = {"mapping_version": "m", "read_at": START, "state": "read", "fields": person()}
-    return EmployeeSnapshot.model_validate(given | told | more)
-
-
 def read(found: Trace, **more: object) -> None:
     found.read(snapshot(**more), at(EMPLOYEES, READ))
-
-
-def row(**more: object) -> Person:
-    return Person.model_validate({"email": EMAIL, "contact_key": KEY, "shown": DESIRED, "folded": FOLDED} | more)
 
 
 def test_the_end_is_known_whatever_is_read_first() -> None:
