@@ -227,7 +227,8 @@ class Lanes:
         changed = before is not None and before.record.mapping != record.mapping
         outdated = []
         async for employee, person in self.maker.people_of(record.connection, number):
-            made.people.notice(employee)
+            if person.debt.owed:  # of the others a new lane has nothing to forget
+                made.people.notice(employee)
             if is_outdated(person, version, changed=changed):
                 outdated.append(employee)
         prefix = f"{record.connection}/"

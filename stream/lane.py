@@ -123,6 +123,7 @@ class Lane:
             before=suspended,
         )
         self._shown = DEBTS.labels(connection, api)
+        self._shown.set_function(lambda: len(self.open_keys))
         self._queue = DueQueue()
         self._due_since: dict[str, float] = {}
         self._paying: dict[str, asyncio.Task[None]] = {}
@@ -165,7 +166,7 @@ class Lane:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        self._shown.set(0)
+        self._shown.set_function(lambda: 0)
         self._trouble.show(closed=True)
 
     @property
@@ -223,7 +224,6 @@ class Lane:
             now = self._clock.monotonic()
             self._queue.add(key, row.priority, now, since=self._due_since.setdefault(key, now))
             self._wake.set()
-        self._shown.set(self.debts)
 
     @asynccontextmanager
     async def admit(self, operation: str, changes: bool) -> AsyncIterator[Still]:
