@@ -36,8 +36,9 @@ async def check(target: str, /, *, offline: bool = False, json: bool = False) ->
     json
         Print JSON.
     """
-    from agents.cli.connection import known_connection
+    from agents.cli.connection import known_connection, known_connections
     from stream.connection_file import load_mapping
+    from stream.errors import UsageError
 
     connection: ConnectionId
     mapping: Mapping
@@ -45,6 +46,11 @@ async def check(target: str, /, *, offline: bool = False, json: bool = False) ->
     if target.endswith(".toml") or Path(target).is_file():
         section, file = load_mapping(Path(target))
         connection, mapping = section.id, section.mapping
+        if not offline and connection not in await known_connections():
+            raise UsageError(
+                f"Connection {connection!r} is not there yet: `rosterbook connection add {target}` checks its mapping "
+                "before it saves it, and --offline looks at the mapping alone."
+            )
     else:
         record = await known_connection(target)
         connection, mapping = record.connection, record.mapping

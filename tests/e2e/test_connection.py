@@ -227,6 +227,12 @@ async def test_a_new_mapping_is_checked_compared_and_reaches_everybody_without_a
     ended = await world.rosterbook("mapping", "diff", mapped)
     assert ended.out.startswith("0 of "), ended.out
 
+    of_nobody = world.data / "of-nobody.toml"
+    of_nobody.write_text(mapped.read_text().replace(CONNECTION, "nobody", 1))
+    ended = await world.rosterbook("mapping", "check", of_nobody)
+    assert (ended.code, "Connection 'nobody' is not there yet" in one_sentence(ended.err)) == (2, True)
+    assert (await world.rosterbook("mapping", "check", of_nobody, "--offline")).code == 0
+
 
 async def test_worker_without_the_vault_key_of_a_connection_says_so_and_goes_on(
     world: World, monkeypatch: pytest.MonkeyPatch
