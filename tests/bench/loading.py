@@ -26,7 +26,7 @@ from tests.e2e.processes import rosterbook
 from tests.e2e.world import NOT_ASKED, World
 
 CALLS_PER_MINUTE = 60_000
-COMPRESSED_PER_MINUTE = 1500
+COMPRESSED_PER_MINUTE = 600
 PER_PERSON_S = 0.3
 MB = 1e6
 
