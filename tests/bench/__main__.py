@@ -49,6 +49,7 @@ def main() -> None:
         "connections": lambda: connections.run(options.connections),
         "missed": lambda: missed.run(options.changed),
         "load": lambda: loading.run(options.people),
+        "load-killed": lambda: loading.run_killed(options.people),
         "load-at-limit": lambda: loading.run_at_limit(options.people),
         "plan": lambda: plan.run(options.people),
         "sweep": lambda: sweep.run(options.people),
@@ -72,7 +73,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, print, and keep the figures.")
     parser.add_argument("benches", nargs="*", metavar="bench", help="none means all")
     parser.add_argument(
-        "--people", type=int, default=10_000, help="of the benches memory, load, load-at-limit, plan and sweep"
+        "--people",
+        type=int,
+        default=10_000,
+        help="of the benches memory, load, load-*, plan and sweep",
     )
     parser.add_argument("--crowd", type=int, default=50_000, help="people of the bench restart")
     parser.add_argument("--connections", type=int, default=1000, help="of the bench connections")

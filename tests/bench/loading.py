@@ -3,17 +3,21 @@
 Three loads of the same people: none of them has a contact; all contacts are known to us; all contacts are equal, and
 seen for the first time by another installation on a folder of its own. Sandboxes' limits are raised until they play no
 part: what is counted is calls. In a bench of its own the limit is one that the machine can keep up with, so that a load
-which takes a hundred minutes of a real organization takes a few.
+which takes a hundred minutes of a real organization takes a few. In another the worker is killed on the way.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +26,13 @@ import orjson
 from agents.demo.vendors import Vendors
 from stream.sandbox.bamboohr import people
 from tests.bench.figures import Figure, Target
-from tests.e2e.processes import rosterbook
+from tests.bench.place import until
+from tests.e2e.processes import processes_of, rosterbook
 from tests.e2e.world import NOT_ASKED, World
 
 CALLS_PER_MINUTE = 60_000
 COMPRESSED_PER_MINUTE = 600
+DEATHS = 5
 PER_PERSON_S = 0.3
 MB = 1e6
 
@@ -89,6 +95,35 @@ async def run_at_limit(count: int) -> list[Figure]:
     ]
 
 
+async def run_killed(count: int) -> list[Figure]:
+    """count: people of the company. The worker is killed each time that another sixth of them has a contact."""
+    async with _installations(count, CALLS_PER_MINUTE) as (world, _):
+        await _connect(world)
+        loading = asyncio.create_task(_load(world, count))
+        for number in range(1, DEATHS + 1):
+            due = partial(_has_contacts, world, number * count // (DEATHS + 1))
+            await until(due, PER_PERSON_S * count)
+            os.kill(_worker(world), signal.SIGKILL)
+        load = await loading
+        found = world.compare()
+    note = f"{count} people, {DEATHS} deaths of the worker, {load.calls} calls, {load.seconds:.0f} s"
+    return [
+        Figure("addresses with more than one contact", found.duplicates, "", target=Target("<=", 0), note=note),
+        Figure("people without a contact", found.missing, "people", target=Target("<=", 0)),
+        Figure("calls per new person, the worker killed on the way", load.calls / count, "calls", 1),
+    ]
+
+
+async def _has_contacts(world: World, count: int) -> bool:
+    return len(world.organization.contacts) >= count
+
+
+def _worker(world: World) -> int:
+    """The process that is the worker now."""
+    (found,) = [process for process, words in processes_of(world.data).items() if words.endswith(" worker")]
+    return found
+
+
 @asynccontextmanager
 async def _installations(count: int, calls_per_minute: int) -> AsyncIterator[tuple[World, World]]:
     """Two, each with a folder of its own, for the same company and organization; neither runs."""
@@ -133,7 +168,7 @@ async def _load(world: World, count: int) -> Load:
 
 
 def _peak_of_worker(world: World) -> float:
-    status = Path(f"/proc/{world.pid_of('worker')}/status").read_text()
+    status = Path(f"/proc/{_worker(world)}/status").read_text()
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found is not None
     return int(found[1]) * 1024 / MB
