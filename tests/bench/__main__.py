@@ -35,7 +35,8 @@ from tests.bench.figures import Figure, append, load
 
 
 def main() -> None:
-    options = _options()
+    parser = _parser()
+    options = parser.parse_intermixed_args()
     benches: dict[str, Callable[[], Awaitable[Sequence[Figure]]]] = {
         "latency": lambda: latency.run(options.events),
         "gateway": gateway.run,
@@ -55,7 +56,7 @@ def main() -> None:
         "sweep": lambda: sweep.run(options.people),
     }
     if unknown := set(options.benches) - benches.keys():
-        raise SystemExit(f"There is no bench {', '.join(sorted(unknown))}, but {', '.join(benches)}.")
+        parser.error(f"there is no bench {', '.join(sorted(unknown))}, but {', '.join(benches)}")
     # The sandboxes and clients of this process would otherwise speak between the figures.
     configure_logging(Settings(log_level="warning"), file=Path(tempfile.gettempdir()) / "rosterbook-bench.log")
     for name in options.benches or benches:
@@ -69,20 +70,15 @@ async def _awaited(bench: Callable[[], Awaitable[Sequence[Figure]]]) -> Sequence
     return await bench()
 
 
-def _options() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, print, and keep the figures.")
     parser.add_argument("benches", nargs="*", metavar="bench", help="none means all")
-    parser.add_argument(
-        "--people",
-        type=int,
-        default=10_000,
-        help="of the benches memory, load, load-*, plan and sweep",
-    )
+    parser.add_argument("--people", type=int, default=10_000, help="of the benches memory, load*, plan and sweep")
     parser.add_argument("--crowd", type=int, default=50_000, help="people of the bench restart")
     parser.add_argument("--connections", type=int, default=1000, help="of the bench connections")
     parser.add_argument("--changed", type=int, default=10_000, help="people of the bench missed")
     parser.add_argument("--events", type=int, default=500, help="of the bench latency")
-    return parser.parse_intermixed_args()
+    return parser
 
 
 def _show(bench: str, figures: Sequence[Figure], before: str) -> None:
