@@ -11,5 +11,6 @@ NUMBER = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 
 def check_ids(employees: tuple[str, ...]) -> None:
     """Raises UsageError for the first that is none."""
-    if wrong := next((one for one in employees if NUMBER.fullmatch(one) is None), None):
-        raise UsageError(f"{wrong!r} is no employee id: take the number in the address of the person's page.")
+    for one in employees:
+        if NUMBER.fullmatch(one) is None:
+            raise UsageError(f"{one!r} is no employee id: take the number in the address of the person's page.")

@@ -115,7 +115,7 @@ def _of_pattern(place: tuple[str | int, ...], pattern: str | None) -> Found:
     names = PLACES.findall(pattern)
     if not names or any(brace in PLACES.sub("", pattern) for brace in "{}"):
         yield place, "must hold fields in braces, such as {firstName} {lastName}"
-    elif wrong := next((name for name in names if not _FIELD.fullmatch(name)), None):
+    elif (wrong := next((name for name in names if not _FIELD.fullmatch(name)), None)) is not None:
         yield place, f"{{{wrong[:50]}}} is no name of a BambooHR field"
 
 

@@ -132,6 +132,7 @@ def test_nothing_of_a_person_is_on_the_log_in_clear(owner: Owner) -> None:
     ("arguments", "says"),
     [
         (["acme", "ada"], "'ada' is no employee id"),
+        (["acme", ""], "'' is no employee id"),
         (["acme", "1", "--where", 'department == "Sales"'], "not both"),
         (["acme", "--where", "department =="], "The filter is wrong at character"),
         (["acme", *map(str, range(1, 502))], "At most 500"),

@@ -28,6 +28,7 @@ from stream.records import Mapping
         ({"fields": {"cf_a": ""}}, ("fields", "cf_a"), "must name a BambooHR field"),
         ({"fields": {"cf_a": {"text": "{city} {"}}}, ("fields", "cf_a", "text"), "fields in braces"),
         ({"fields": {"cf_a": {"text": "{a b}"}}}, ("fields", "cf_a", "text"), "{a b} is no name"),
+        ({"fields": {"cf_a": {"text": "{}"}}}, ("fields", "cf_a", "text"), "{} is no name"),
         ({"fields": {"cf_a": {"text": "{city} {cf_b}"}, "cf_b": "city"}}, ("fields", "cf_a"), "in circles"),
         ({"fields": {"cf_a": "cf_a"}}, ("fields", "cf_a"), "in circles"),
         ({"name": "Somebody"}, ("name",), "fields in braces"),
