@@ -84,7 +84,7 @@ class Dialogue:
     def may_look_elsewhere(self) -> bool:
         """Whether the person lets Zoho's other regions see the credentials that this one does not know."""
         return self.asker.agrees(
-            "Zoho does not know this in the region you chose. Ask its other regions? They get the client id and secret"
+            "Zoho does not know these credentials in that region. Show them to its others, to find the right one?"
         )
 
     async def ended(self, file: ConnectionFile) -> ConnectionFile:

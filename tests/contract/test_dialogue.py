@@ -193,4 +193,4 @@ async def test_answers_that_a_vendor_refuses_are_given_again_and_no_others(
 async def test_zohos_other_regions_are_asked_only_if_the_person_agrees(vendors: Vendors, agrees: bool) -> None:
     person = Person(agrees=agrees)
     assert vendors.dialogue(person).may_look_elsewhere() is agrees
-    assert "Ask its other regions?" in person.asked[0]
+    assert "to find the right one?" in person.asked[0]
