@@ -13,6 +13,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
 
 from stream.clock import Clock
@@ -239,12 +240,12 @@ class Lane:
             if task in self._in_bulk:
                 await self._let_live_go_first()
             gate = self._fence if changes else self._fence.reads
-            async with self.ledger.call(gate, live=not self._backfills(task)):
+            async with self.ledger.call(gate, live=not self._backfills(task)) as goes_out:
                 self._waiting.discard(task)
                 if self._closing:
                     raise LaneClosed(operation)
                 self.moves += 1
-                yield self._may_still_change
+                yield partial(self._still_goes, goes_out)
         finally:
             self._waiting.discard(task)
 
@@ -290,6 +291,12 @@ class Lane:
 
     def _may_still_change(self) -> bool:
         return self._fence.open
+
+    def _still_goes(self, goes_out: Callable[[], None]) -> bool:
+        if not self._may_still_change():
+            return False
+        goes_out()
+        return True
 
     async def _run(self) -> None:
         while True:

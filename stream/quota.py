@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from stream.clock import Clock
@@ -23,6 +24,9 @@ from stream.share import WINDOW_S, Share
 
 AHEAD = 25
 """Calls that the log knows of before they are made, so that a worker which ends at any moment has counted them."""
+
+LATE_S = 0.3
+"""Seconds after its beginning by which a call goes out, unless its process was held up; the way there comes on top."""
 
 
 class Gate(Protocol):
@@ -98,8 +102,10 @@ class QuotaLedger:
             self._closed_until = self._moment(self.day.closed_until)
 
     @asynccontextmanager
-    async def call(self, gate: Gate | None = None, *, live: bool = True) -> AsyncIterator[None]:
+    async def call(self, gate: Gate | None = None, *, live: bool = True) -> AsyncIterator[Callable[[], None]]:
         """Waits for a slot and a turn, in the order of asking; the slot is held while the body runs.
+
+        Yields what may be told of the moment at which the request goes out, where that is later than the body's start.
 
         gate: is open at the moment the call begins. Who waits for it takes nobody's slot and nobody's turn, and a gate
         that has closed meanwhile is waited for once more. live: may use what is left of the day to the last call.
@@ -113,11 +119,11 @@ class QuotaLedger:
                 await self._wait_for_turn(live)
                 begins = gate is None or gate.open
                 if begins:
-                    self._begin()
+                    begun = self._begin()
             if begins:
                 break
         try:
-            yield
+            yield partial(self._goes_out, begun)
         except RateLimited as error:
             self._count -= 1  # refused calls are not counted, or if they are, it looks as if another program made them
             self._answered -= 1
@@ -216,13 +222,21 @@ class QuotaLedger:
             earliest = max(earliest, self._begun[-allowed] + WINDOW_S)
         return earliest - now
 
-    def _begin(self) -> None:
+    def _begin(self) -> float:
         now = self._clock.monotonic()
         self._begun.append(now)
         self._paced_until = max(self._paced_until, now) + WINDOW_S / self._share.allowed(now)
         self._in_flight += 1
         self._count += 1
         self._day = self._day.with_call(self._clock.now())
+        return now
+
+    def _goes_out(self, begun: float) -> None:
+        """From then on a call counts that goes out late, since its process was held up."""
+        now = self._clock.monotonic()
+        if now - begun > LATE_S and begun in self._begun:
+            self._begun.remove(begun)
+            self._begun.append(now)
 
     @property
     def _slots(self) -> int:

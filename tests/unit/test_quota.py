@@ -64,6 +64,27 @@ def test_a_new_owner_keeps_the_limit_together_with_the_one_before() -> None:
     assert all(later - earlier >= 60 for earlier, later in zip(moments, moments[100:], strict=False))
 
 
+@pytest.mark.parametrize("held_up", [0.2, 1.5, 20.0])
+def test_a_call_that_its_process_sends_late_counts_from_then_on(held_up: float) -> None:
+    loop = VirtualTime()
+
+    async def main() -> list[float]:
+        ledger, went_out = QuotaLedger(HUNDRED, loop), list[float]()
+
+        async def late() -> None:
+            async with ledger.call() as goes_out:
+                await asyncio.sleep(held_up)
+                goes_out()
+                went_out.append(loop.monotonic())
+
+        await asyncio.sleep(WINDOW_S + 1.0)
+        await late()
+        return went_out + await begun(ledger, 250, loop, lasting=0.0)
+
+    moments = run(main(), loop)
+    assert all(later - earlier >= 60 for earlier, later in zip(moments, moments[100:], strict=False))
+
+
 def test_no_more_calls_at_once_than_may_be_in_flight() -> None:
     loop = VirtualTime()
 
