@@ -116,9 +116,10 @@ class Watch:
         else:
             contact_id = exchange.url.parts[4]
         contact = contacts[contact_id]
-        if (who := who_is(contact)) is not None:
-            # A rehire has two records, of which the former says something older, of a contact of its own.
-            key = self._attempts[exchange.task]
+        # Before an attempt is said, a contact is looked for. A rehire has two records, each with a key of its own, of
+        # which the former says something older.
+        key = self._attempts.get(exchange.task)
+        if key is not None and (who := who_is(contact)) is not None:
             version, place = version_of(contact), (office.connection, contact_id, who, key)
             if version < self._versions.get(place, 0):
                 what = f"P{who} of {office.connection} went back from V{self._versions[place]} to V{version}"
