@@ -37,7 +37,7 @@ PROOFS: Mapping[Patch, Proof] = {
     protections.equal_rows_are_not_written_again: Proof({"kill": 2, "wipe": 2, "log": 1}, first=5),
     protections.ack_before_durable: Proof({"kill": 1}),
     protections.acks_before_rows_are_durable: Proof({"kill": 1, "wipe": 1, "log": 1}, first=17),
-    protections.lanes_are_not_fenced: Proof({"hold": 1}, first=13),
+    protections.lanes_are_not_fenced: Proof({"hold": 1}, first=96),
     protections.lanes_stay_open_on_revocation: Proof({"freeze": 1, "vendor": 1}, LATE),
     protections.late_rows_of_former_owners_are_recovered: Proof({"freeze": 1}, first=199),
     protections.claims_hold_wherever_they_land: Proof({"freeze": 1}, first=92),
