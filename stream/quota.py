@@ -105,7 +105,7 @@ class QuotaLedger:
     async def call(self, gate: Gate | None = None, *, live: bool = True) -> AsyncIterator[Callable[[], None]]:
         """Waits for a slot and a turn, in the order of asking; the slot is held while the body runs.
 
-        Yields what may be told of the moment at which the request goes out, where that is later than the body's start.
+        Yields what is to be called when the request goes out, where that may be later than the start of the body.
 
         gate: is open at the moment the call begins. Who waits for it takes nobody's slot and nobody's turn, and a gate
         that has closed meanwhile is waited for once more. live: may use what is left of the day to the last call.
@@ -232,7 +232,7 @@ class QuotaLedger:
         return now
 
     def _goes_out(self, begun: float) -> None:
-        """From then on a call counts that goes out late, since its process was held up."""
+        """Called when a call goes out: one that was held up counts from now, as it does for the vendor."""
         now = self._clock.monotonic()
         if now - begun > LATE_S and begun in self._begun:
             self._begun.remove(begun)
