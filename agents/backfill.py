@@ -199,7 +199,8 @@ class Backfill:
         set_aside, doubled = 0, list[EmployeeId]()
         for number, key in enumerate(self._keys(), 1):
             state = self._state_of(key)
-            set_aside += state is not None and not state.debt.owed and state.debt.parked > state.debt.settled
+            if state is not None and not state.debt.owed:
+                set_aside += state.debt.parked > state.debt.settled or state.debt.undecided
             if state is not None and state.desired.active and self._index.count_with(state.desired.email or "") > 1:
                 doubled.append(state.employee)
             if number % AT_ONCE == 0:

@@ -291,12 +291,15 @@ def test_a_paused_connection_is_not_loaded() -> None:
         Owner(mode="paused").carried_out()
 
 
-def test_contacts_that_are_held_or_failed_are_counted() -> None:
+@pytest.mark.parametrize(
+    "set_aside", [lambda debt: debt.park(debt.wanted, "held"), lambda debt: debt.hold(debt.wanted)]
+)
+def test_contacts_that_are_held_or_failed_are_counted(set_aside: Callable[[Debt], Debt]) -> None:
     owner = Owner([Sweep(began=1, people=1, total=1, ended=True)])
     owner.world.hire("1", person())
     (key,) = owner.world.tables.contacts
     state = owner.world.tables.contacts[key]
-    owner.world.tables.contacts[key] = state.model_copy(update={"debt": state.debt.park(state.debt.wanted, "held")})
+    owner.world.tables.contacts[key] = state.model_copy(update={"debt": set_aside(state.debt)})
     assert owner.carried_out().says.endswith("; 1 contacts are held or failed.")
 
 
