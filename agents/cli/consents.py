@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
 import aiohttp
 
 from agents.cli.console import note, print_error
+from agents.cli.first_clients import vendor_session
 from stream import consent_state
 from stream.bamboohr import oauth as bamboohr
 from stream.bamboohr.hosts import base_url
@@ -77,29 +78,25 @@ class ConsentDesk:
         for life. What Zoho does not answer now shows later, in the worker.
         """
         issuer = zoho.ZohoAccounts(oauth.client_id, oauth.client_secret, self.settings, region)
-        async with _http() as http:
-            try:
-                with suppress(Retriable):
-                    answer = await call(
-                        http, issuer.request(token), deadline=self.settings.call_deadline, clock=self.clock
-                    )
-                    issuer.read(answer, self.clock.now())
-            except CredentialsRefused as refusal:
-                await self._refuse_region(http, issuer, lambda other: other.request(token), refusal)
-                raise
+        deadline = self.settings.call_deadline
+        async with vendor_session() as http, self._naming_region(http, issuer, lambda other: other.request(token)):
+            with suppress(Retriable):
+                answer = await call(http, issuer.request(token), deadline=deadline, clock=self.clock)
+                issuer.read(answer, self.clock.now())
 
-    async def _refuse_region(
-        self,
-        http: aiohttp.ClientSession,
-        accounts: zoho.ZohoAccounts,
-        asking: Callable[[zoho.ZohoAccounts], Request],
-        refusal: CredentialsRefused,
-    ) -> None:
-        """Raise ConnectionMisset, naming the region, when the credentials that were refused are known in another."""
-        if may_be_elsewhere(refusal) and self.may_look():
-            deadline = self.settings.call_deadline
-            found = await region_elsewhere(http, accounts, asking, deadline=deadline, clock=self.clock)
-            refuse_other_region(accounts.region, found)
+    @asynccontextmanager
+    async def _naming_region(
+        self, http: aiohttp.ClientSession, issuer: Issuing, asking: Callable[[zoho.ZohoAccounts], Request]
+    ) -> AsyncIterator[None]:
+        """Raise ConnectionMisset, naming the region, when credentials that Zoho refuses in the body are of another."""
+        try:
+            yield
+        except CredentialsRefused as refusal:
+            if isinstance(issuer, zoho.ZohoAccounts) and may_be_elsewhere(refusal) and self.may_look():
+                deadline = self.settings.call_deadline
+                found = await region_elsewhere(http, issuer, asking, deadline=deadline, clock=self.clock)
+                refuse_other_region(issuer.region, found)
+            raise
 
     def _held(self, known: Connection, api: Api, oauth: OAuthSection) -> Masked | None:
         """The refresh token that the connection was given, if it is of this client."""
@@ -130,15 +127,12 @@ class ConsentDesk:
             case _:
                 assert_never(api)
         code, back = oauth.code or await self._consented(file, issuer, oauth), oauth.redirect_uri
-        async with _http() as http:
-            try:
-                granted = await exchange(
-                    http, issuer, code, redirect_uri=back, deadline=self.settings.call_deadline, clock=self.clock
-                )
-            except CredentialsRefused as refusal:
-                if isinstance(issuer, zoho.ZohoAccounts):
-                    await self._refuse_region(http, issuer, lambda other: other.code_request(code, back), refusal)
-                raise
+        deadline = self.settings.call_deadline
+        async with (
+            vendor_session() as http,
+            self._naming_region(http, issuer, lambda other: other.code_request(code, back)),
+        ):
+            granted = await exchange(http, issuer, code, redirect_uri=back, deadline=deadline, clock=self.clock)
         assert granted.refresh_token is not None
         return granted.refresh_token
 
@@ -203,10 +197,6 @@ class ConsentDesk:
             if found is not None and found.word == state.word:
                 return fields
             print_error("This address belongs to another consent: paste the one that the address above led to.")
-
-
-def _http() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
 
 
 async def _line() -> str:

@@ -23,6 +23,11 @@ from stream.zoho.oauth import ZohoAccounts
 from stream.zoho.regions import api_url
 
 
+def vendor_session() -> aiohttp.ClientSession:
+    """For a command's calls of vendors: nothing that one of them sets goes to the other."""
+    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+
+
 @asynccontextmanager
 async def clients(
     file: ConnectionFile, settings: Settings, clock: Clock
@@ -36,7 +41,7 @@ async def clients(
         return file
 
     deadline = settings.call_deadline
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+    async with vendor_session() as http:
 
         def tokens(api: Literal["bamboohr", "zoho"], issuer: Issuer, oauth: OAuthSection) -> AccessTokens:
             async def save(held: HeldTokens) -> None:
