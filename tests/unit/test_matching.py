@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from stream.core.schemas import CustomField
 from stream.errors import ConnectionMisset
 from stream.records import ContactKey, EmployeeId, Mapping
-from tests.memory_zoho import StoredContact
+from tests.memory_zoho import Fault, StoredContact
 from tests.small_world import SETTLE_TIME, SmallWorld, person
 from tests.unit.test_contact_index import run, settled
 
@@ -34,6 +34,14 @@ def world() -> SmallWorld:
 def only(world: SmallWorld) -> StoredContact:
     (contact,) = world.zoho.contacts.values()
     return contact
+
+
+def troubled(fault: Fault, hidden_for: float = 0.0) -> SmallWorld:
+    """Its first write goes wrong so. hidden_for: seconds until a new contact is found."""
+    faults: Iterator[Fault] = iter([fault])
+    world = SmallWorld(BY_ID, fault=lambda: next(faults, None), hidden_for=hidden_for)
+    world.zoho.defined = [UNIQUE]
+    return world
 
 
 def try_once(world: SmallWorld, key: ContactKey) -> None:
@@ -89,9 +97,7 @@ def test_one_that_holds_another_id_is_left_alone_and_told(world: SmallWorld) -> 
 
 def test_one_that_is_a_neighbours_by_its_id_is_waited_for_while_they_are_to_give_the_address_up() -> None:
     """Theirs was made by a request whose answer was lost, so it is not bound to them yet."""
-    faults = iter(["applied and lost"])
-    world = SmallWorld(BY_ID, fault=lambda: next(faults, None))  # type: ignore[arg-type]
-    world.zoho.defined = [UNIQUE]
+    world = troubled("applied and lost")
     world.hire("8", hr("8"))
     (theirs,) = world.tables.contacts
     try_once(world, theirs)
@@ -105,9 +111,7 @@ def test_one_that_is_a_neighbours_by_its_id_is_waited_for_while_they_are_to_give
 
 @pytest.mark.parametrize("hidden_for", [0.0, 10 * SETTLE_TIME])
 def test_one_whose_making_was_lost_is_still_its_keys_when_that_passes_on_to_a_rehire(hidden_for: float) -> None:
-    faults = iter(["applied and lost"])
-    world = SmallWorld(BY_ID, fault=lambda: next(faults, None), hidden_for=hidden_for)  # type: ignore[arg-type]
-    world.zoho.defined = [UNIQUE]
+    world = troubled("applied and lost", hidden_for)
     world.hire("7", hr("7"))
     (key,) = world.tables.contacts
     try_once(world, key)
@@ -120,10 +124,8 @@ def test_one_whose_making_was_lost_is_still_its_keys_when_that_passes_on_to_a_re
 
 @pytest.mark.parametrize("fault", ["applied and lost", "applied late", "lost"])
 @pytest.mark.parametrize("hidden_for", [0.0, 10 * SETTLE_TIME])
-def test_a_lost_answer_doubles_nothing_even_where_no_search_finds_the_contact(fault: str, hidden_for: float) -> None:
-    faults = iter([fault])
-    world = SmallWorld(BY_ID, fault=lambda: next(faults, None), hidden_for=hidden_for)  # type: ignore[arg-type]
-    world.zoho.defined = [UNIQUE]
+def test_a_lost_answer_doubles_nothing_even_where_no_search_finds_the_contact(fault: Fault, hidden_for: float) -> None:
+    world = troubled(fault, hidden_for)
     world.hire("7", hr("7"))
     world.settle()
     assert only(world).custom_fields == {FIELD: "7"}

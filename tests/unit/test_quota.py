@@ -73,11 +73,11 @@ def test_a_call_that_its_process_sends_late_counts_from_then_on(held_up: float) 
 
         async def late() -> None:
             async with ledger.call() as goes_out:
-                await asyncio.sleep(held_up)
+                await asyncio.sleep(held_up)  # of virtual time, in which the process stands still
                 goes_out()
                 went_out.append(loop.monotonic())
 
-        await asyncio.sleep(WINDOW_S + 1.0)
+        await asyncio.sleep(WINDOW_S + 1.0)  # of virtual time: the first minute is paced more strictly
         await late()
         return went_out + await begun(ledger, 250, loop, lasting=0.0)
 
