@@ -20,14 +20,14 @@ from stream.bamboohr.client import PageMoved
 from stream.bamboohr.everybody import ReadEverybody, Sweep
 from stream.bamboohr.listed import MOVES, READINGS
 from stream.clock import Clock
-from stream.core.drift import has_moved
 from stream.core.folds import SWEEP
 from stream.core.forecast import CALLS, forecast
-from stream.core.rows import Asked, Company, ContactState, Person
+from stream.core.roster import is_to_be_asked_about
+from stream.core.rows import Address, Asked, Company, ContactState, Person
 from stream.errors import RecordRefused
 from stream.lane import Lane
 from stream.patience import Patience
-from stream.records import CommandOutcome, Connection, ContactKey, EmployeeId, HrEvent
+from stream.records import CommandOutcome, Connection, ContactKey, Email, EmployeeId, HrEvent
 from stream.rereading import reread
 from stream.telemetry import log
 from stream.zoho.index import ContactIndex
@@ -57,6 +57,7 @@ class Backfill:
         index: ContactIndex,
         drift: FindDrift,
         state_of: Callable[[ContactKey], ContactState | None],
+        address_of: Callable[[Email], Address | None],
         keys: Callable[[], Iterator[ContactKey]],
         company: Callable[[], Company | None],
         everyone: Callable[[], AsyncIterable[tuple[EmployeeId, Person]]],
@@ -77,6 +78,7 @@ class Backfill:
         self._index = index
         self._drift = drift
         self._state_of = state_of
+        self._address_of = address_of
         self._keys = keys
         self._company = company
         self._everyone = everyone
@@ -128,32 +130,29 @@ class Backfill:
         raise RecordRefused(f"{MOVES}: nobody was deactivated for that; run this again later.")
 
     async def _read_absent(self) -> None:
-        """Have those read alone whom the list does not show, though their contact is active: an absence says nothing,
-        and where nobody is shown at all nobody is asked about.
+        """Have those read alone whom the list does not show, where that may matter, or whose contact was changed by
+        hand; where nobody is shown at all nobody is asked about.
         """
         began, listed = self._sweep.began, self._everybody.on_list
         if not listed or began is None:
             return
-        absent = [
-            employee
-            async for employee, person in self._everyone()
-            if employee not in listed
-            and person.shown is not None
-            and person.shown.active is True
-            and not person.debt.owed
-            and person.debt.settled < began
-        ]
-        if absent:
-            logger.info("backfill.absent_are_read", connection=self._record.connection, people=len(absent))
-            await reread(self._record.connection, absent, "sweep", self._append, self._clock.now())
-            await self._events_folded()
+        absent: dict[bool, list[EmployeeId]] = {False: [], True: []}
+        async for employee, person in self._everyone():
+            if employee not in listed and not person.debt.owed and person.debt.settled < began:
+                moved = self._has_moved(person)
+                if moved or is_to_be_asked_about(employee, person, self._address_of):
+                    absent[moved].append(employee)
+        for moved, employees in absent.items():
+            if employees:
+                logger.info("backfill.absent_are_read", connection=self._record.connection, people=len(employees))
+            await reread(self._record.connection, employees, "sweep", self._append, self._clock.now(), insists=moved)
+        await self._events_folded()
 
     def _has_moved(self, person: Person) -> bool:
         """Whether the person's contact is to be put right for what somebody did to it in Zoho Books."""
         if self._record.reconcile.drift != "put back" or not self._index.filled or person.contact_key is None:
             return False
-        state = self._state_of(person.contact_key)
-        return has_moved(state, *self._index.seen(None if state is None else state.contact_id))
+        return self._index.has_moved(self._state_of(person.contact_key))
 
     def _missed(self, faults: Mapping[str, JsonValue]) -> str:
         """What webhooks and polls had missed; everybody is new to a first load."""

@@ -278,6 +278,7 @@ class LaneMaker:
             index=index,
             drift=drift,
             state_of=state_of,
+            address_of=lambda email: self.addresses.get(number, f"{prefix}{email}"),
             keys=keys,
             company=lambda: self._company(record.connection, number),
             everyone=lambda: self.people_of(record.connection, number),

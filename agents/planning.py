@@ -8,7 +8,7 @@ carries the plan out sees that it has moved. The calls let live work go first an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -25,6 +25,7 @@ from stream.core.order import in_order
 from stream.core.plan import Company as Paired
 from stream.core.plan import Plan, summed
 from stream.core.plan_line import Found, Line, as_applied, guarded, line_of, must_look, undecided
+from stream.core.roster import is_to_be_asked_about
 from stream.core.rows import Address, Company, ContactState, Person
 from stream.core.trial import Reading, Trial
 from stream.core.window import day_told
@@ -69,6 +70,10 @@ class Choice:
 
     employees: tuple[EmployeeId, ...] = ()
     where: str | None = None
+
+    @property
+    def everybody(self) -> bool:
+        return not self.employees and self.where is None
 
 
 @dataclass
@@ -137,8 +142,8 @@ class Planner:
             raise RecordRefused(f"The connection is paused: `rosterbook connection resume {record.connection}` first.")
         self._looked = self._to_look = 0
         self._undecided.clear()
-        with self._people.in_bulk():
-            readings = await self._read(choice)
+        index = ContactIndex(self._books, self._clock)
+        readings = await self._chosen_by(choice, index)
         trial = Trial(
             record.connection,
             record.mapping,
@@ -150,18 +155,19 @@ class Planner:
         now = self._clock.now()
         today = day_told(record.reconcile.time_zone, now)
         for number, employee in enumerate(sorted(readings, key=in_order), 1):
-            trial.read(within(readings[employee], self._fields), now, today)
+            insists = self._insists(employee, index)
+            trial.read(within(readings[employee], self._fields), now, today, insists=insists)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         with self._people.in_bulk():  # whom others' addresses concern, as they are by now
             while unread := sorted(set(trial.touched.values()) - trial.readings.keys(), key=in_order):
                 for employee in unread:
-                    trial.read(within(await self._look.alone(employee), self._fields), now, today)
-        whole = not choice.employees and choice.where is None
+                    reading, insists = await self._look.alone(employee), self._insists(employee, index)
+                    trial.read(within(reading, self._fields), now, today, insists=insists)
         about = dict.fromkeys(trial.readings)
-        if whole:
+        if choice.everybody:
             about |= dict.fromkeys(self._rows.employees())
-        lines = await self._lines(trial, sorted(about, key=in_order), whole=whole)
+        lines = await self._lines(trial, sorted(about, key=in_order), index)
         lines |= {
             employee: undecided(employee, why) for employee, why in self._undecided.items() if employee not in lines
         }
@@ -184,6 +190,22 @@ class Planner:
 
     # -- BambooHR -----------------------------------------------------------------------------------------------------
 
+    async def _chosen_by(self, choice: Choice, index: ContactIndex) -> dict[EmployeeId, Reading]:
+        """Whom the plan is about, as they are now. index: filled on the way where that takes fewer calls."""
+        with self._people.in_bulk():
+            seen = await self._read(choice)
+        readings = self._filtered(seen, choice.where)
+        if choice.everybody or (len(readings) > FEW and len(readings) * PER_PAGE > len(list(self._rows.keys()))):
+            with self._contacts.in_bulk():
+                await index.fill(self._patience)
+        if not choice.employees:
+            with self._people.in_bulk():
+                absent = await self._read_absent(seen.keys(), index)
+            readings |= self._filtered(absent, choice.where)
+        if not readings and not self._undecided:
+            raise RecordRefused("The filter holds for nobody.")
+        return readings
+
     async def _read(self, choice: Choice) -> dict[EmployeeId, Reading]:
         fields = self._fields
         if choice.where is not None:
@@ -195,12 +217,16 @@ class Planner:
         readings = await self._look.listed()
         if not readings:
             raise RecordRefused("BambooHR lists nobody: give the key's user access to all employees.")
-        for employee in sorted(set(self._rows.employees()) - readings.keys(), key=in_order):
-            # An absence from the list says nothing: whoever has an active contact is read alone.
-            person = self._rows.person(employee)
-            if person is not None and person.shown is not None and person.shown.active is True:
+        return readings
+
+    async def _read_absent(self, listed: Set[EmployeeId], index: ContactIndex) -> dict[EmployeeId, Reading]:
+        """Whom the list does not show, where that may matter, or whose contact moved."""
+        readings: dict[EmployeeId, Reading] = {}
+        for employee in sorted(set(self._rows.employees()) - listed, key=in_order):
+            asked = is_to_be_asked_about(employee, self._rows.person(employee) or Person(), self._rows.address)
+            if asked or (index.filled and self._insists(employee, index)):
                 readings[employee] = await self._look.alone(employee)
-        return readings if choice.where is None else self._chosen(readings, choice.where)
+        return readings
 
     async def _check(self, where: str) -> None:
         """Raises RecordRefused for a field that is none: it would look as if it were withheld, of everybody."""
@@ -219,7 +245,10 @@ class Planner:
                 )
         return readings
 
-    def _chosen(self, readings: dict[EmployeeId, Reading], where: str) -> dict[EmployeeId, Reading]:
+    def _filtered(self, readings: dict[EmployeeId, Reading], where: str | None) -> dict[EmployeeId, Reading]:
+        """Those for whom the expression holds; all without one."""
+        if where is None:
+            return readings
         found: dict[EmployeeId, Reading] = {}
         for employee, reading in readings.items():
             if reading.state != "read":
@@ -231,31 +260,25 @@ class Planner:
                     self._undecided[employee] = reason.replace("scope", "the filter", 1)
                 case scope.Outside():
                     pass
-        if not found and not self._undecided:
-            raise RecordRefused("The filter holds for nobody.")
         return found
 
     # -- Zoho Books ---------------------------------------------------------------------------------------------------
 
-    async def _lines(self, trial: Trial, about: Sequence[EmployeeId], *, whole: bool) -> dict[EmployeeId, Line]:
+    async def _lines(self, trial: Trial, about: Sequence[EmployeeId], index: ContactIndex) -> dict[EmployeeId, Line]:
         keys = {employee: key for employee in about if (key := trial.person(employee).contact_key) is not None}
-        index = ContactIndex(self._books, self._clock)
         with self._contacts.in_bulk():
-            everything = list(self._rows.keys())
-            many = whole or (len(keys) > FEW and len(keys) * PER_PAGE > len(everything))
-            if many or any(self._is_found_by_list(trial.state(key)) for key in keys.values()):
+            if not index.filled and any(self._is_found_by_list(trial.state(key)) for key in keys.values()):
                 await index.fill(self._patience)
             unique = ListedField(self._books, self._record.mapping.match, index)
             lookup = Lookup(self._books, trial.state, index, unique)
-            states = await self._states(trial, (*everything, *keys.values()))
+            states = await self._states(trial, (*self._rows.keys(), *keys.values()))
             owners = {one.contact_id: key for key, one in states.items() if one.contact_id is not None}
             for key, row in states.items():
                 lookup.note(key, row)
             to_look = {
                 employee: key
                 for employee, key in keys.items()
-                if (state := states.get(key)) is not None
-                and must_look(state, moved=self._is_theirs(employee, key) and self._moved(state, index))
+                if (state := states.get(key)) is not None and must_look(state)
             }
             self._to_look = len(to_look)
             found: dict[EmployeeId, Found] = {}
@@ -293,16 +316,12 @@ class Planner:
         match = self._record.mapping.match
         return state is not None and state.contact_id is None and identifier(state.desired, match) is not None
 
-    def _is_theirs(self, employee: EmployeeId, key: ContactKey) -> bool:
-        """Whether the contact stands for them by now: a sweep puts what moved right for those alone."""
+    def _insists(self, employee: EmployeeId, index: ContactIndex) -> bool:
+        """Whether their contact, as it is by now, may be another one than we know; without the list, each may be."""
         person = self._rows.person(employee)
-        return person is not None and person.contact_key == key
-
-    def _moved(self, state: ContactState, index: ContactIndex) -> bool:
-        """Whether the contact may show something else than we know; without the list, whoever is asked about does."""
-        if self._record.reconcile.drift != "put back" or state.contact_id is None:
+        if self._record.reconcile.drift != "put back" or person is None or person.contact_key is None:
             return False
-        return not index.filled or is_another(state, *index.seen(state.contact_id))
+        return not index.filled or index.has_moved(self._rows.contact(person.contact_key))
 
     async def _found(
         self,
@@ -356,7 +375,7 @@ class Planner:
                 owner is None
                 or owner.desired.email is None
                 or email_key(owner.desired.email) == email_key(email)
-                or not (owner.debt.owed or self._moved(owner, index))
+                or not owner.debt.owed
             ):
                 return None
             givers.append(owner.employee)

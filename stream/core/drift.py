@@ -11,20 +11,22 @@ GONE = ("contact",)
 """In place of the names of fields, of a contact that was deleted."""
 
 
-def has_moved(state: ContactState | None, there: bool, modified_at: datetime | None) -> bool:
+def has_moved(state: ContactState, there: bool, modified_at: datetime | None) -> bool:
     """Whether the contact was changed or deleted in Zoho since we last knew it to be right.
 
     there, modified_at: whether Zoho has it, and when it was changed last; None where it has not, or does not say. These
     are whole seconds: what is changed by hand within the second of our own change looks like it.
     """
-    if state is None or state.contact_id is None or state.debt.settled < state.debt.wanted:
+    if state.contact_id is None or state.debt.settled < state.debt.wanted:
         return False
     return is_another(state, there, modified_at)
 
 
 def is_another(state: ContactState, there: bool, modified_at: datetime | None) -> bool:
-    """The same of a contact that owes something: it was seen last at another time of change."""
-    return not there or state.modified_at is None or modified_at != state.modified_at
+    """The same of a contact that owes something: it was seen last at another time of change. Who left needs none."""
+    if not there:
+        return bool(state.desired.active)
+    return state.modified_at is None or modified_at != state.modified_at
 
 
 def is_to_be_looked_at(state: ContactState, there: bool, modified_at: datetime | None) -> bool:

@@ -75,17 +75,9 @@ class Found:
     after: tuple[EmployeeId, ...] = ()
 
 
-def must_look(state: ContactState, *, moved: bool) -> bool:
-    """Whether Zoho's contact decides what there is to do. moved: somebody changed it since we knew it to be right."""
-    if state.debt.owed:
-        return moved or not _is_shown(state)
-    return moved and state.debt.settled >= state.debt.wanted
-
-
-def _is_shown(state: ContactState) -> bool:
-    """As the lane finds it without a call."""
-    known = state.contact_id is not None and state.unresolved is None and state.applied == fingerprint(state.desired)
-    return known and state.insisted <= state.debt.settled
+def must_look(state: ContactState) -> bool:
+    """Whether Zoho's contact decides what there is to do."""
+    return state.debt.owed and not state.is_shown(fingerprint(state.desired))
 
 
 def as_applied(before: ContactState | None, wanted: DesiredContact, row: ContactRow | None) -> ActualContact | None:

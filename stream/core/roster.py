@@ -92,6 +92,17 @@ def _has_changed(before: Row, after: Row) -> bool:
     return any(getattr(before, name) != getattr(after, name) for name in type(after).model_fields if name not in WHEN)
 
 
+def is_to_be_asked_about(employee: EmployeeId, person: Person, address_of: Callable[[Email], Address | None]) -> bool:
+    """Whether somebody whom BambooHR's list does not show is to be read alone, since an absence says nothing: who has
+    an active contact, and who is taken for employed, since that may keep others from an address.
+    """
+    if person.shown is not None and person.shown.active is True:
+        return True
+    address = None if person.email is None else address_of(person.email)
+    claim = None if address is None else address.claims.get(employee)
+    return claim is not None and claim.standing != "departed"
+
+
 def of_earlier_life(snapshot: EmployeeSnapshot) -> EmployeeSnapshot:
     """A reading that answers events of an earlier life of their topic: it is what is known, and settles nothing now."""
     return snapshot.model_copy(update={"through": NOTHING})

@@ -175,6 +175,11 @@ class ContactState(Row):
     unresolved: Attempt | None = None
     error: str | None = None
 
+    def is_shown(self, wish: str) -> bool:
+        """Whether Zoho is known to show the desired contact with this fingerprint, and nobody has it looked at."""
+        known = self.contact_id is not None and self.unresolved is None and self.applied == wish
+        return known and self.insisted <= self.debt.settled
+
 
 class Suspension(Model):
     """Why a lane waits, and since when. flood: its flood guard stopped it."""

@@ -86,8 +86,12 @@ class Trial:
             self._states[key] = self._state_of(key)
         return self._states[key]
 
-    def read(self, reading: Reading, at: datetime, on: date | None = None) -> None:
-        """Fold the reading, and what follows from it. Each employee once. on: the day, where it is not that in UTC."""
+    def read(self, reading: Reading, at: datetime, on: date | None = None, *, insists: bool = False) -> None:
+        """Fold the reading, and what follows from it. Each employee once.
+
+        on: the day, where it is not that in UTC. insists: the contact is to be looked at even if nothing seems to have
+        changed.
+        """
         employee, number = reading.employee, LATER + len(self.readings)
         self.readings[employee] = reading
         person = self.person(employee)
@@ -99,6 +103,7 @@ class Trial:
             connection=self._connection,
             employee=employee,
             through=LATER,
+            insists=insists,
             decision=person.undone,
             backfill=True,
             cause=_at(HR_EVENTS.name, LATER),

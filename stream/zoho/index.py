@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 from stream.clock import Clock
 from stream.core.contact import ActualContact, ContactRow, email_key, row_of
+from stream.core.drift import has_moved
+from stream.core.rows import ContactState
 from stream.records import ContactId, Email
 from stream.telemetry import log
 from stream.zoho.models import Page, moment
@@ -131,6 +133,10 @@ class ContactIndex:
         """Whether the contact is there, and when it was changed last; None where it is not, or Zoho did not say."""
         row = None if contact is None else self._rows.get(contact)
         return row is not None, None if row is None else moment(row.last_modified_time)
+
+    def has_moved(self, state: ContactState | None) -> bool:
+        """Whether somebody changed or deleted the contact in Zoho since we last knew it to be right."""
+        return state is not None and has_moved(state, *self.seen(state.contact_id))
 
     def count_with(self, email: str) -> int:
         """How many contacts show this address, as far as is known; 0 where nothing is."""

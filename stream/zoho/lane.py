@@ -186,8 +186,7 @@ class KeepContacts:
 
     async def _pay(self, payment: Payment) -> None:
         state = payment.state
-        known = state.contact_id is not None and state.applied == payment.fingerprint and state.unresolved is None
-        if known and state.insisted <= state.debt.settled:
+        if state.is_shown(payment.fingerprint):
             await self._finish(payment, "unchanged", state.contact_id)
             return
         if state.active and payment.desired.active is False and self._only_leaves(payment):

@@ -101,6 +101,7 @@ class Owner:
             index=self.world.index,
             drift=find_drift(self.world),
             state_of=self.world.tables.contacts.get,
+            address_of=self.world.tables.addresses.get,
             keys=lambda: iter(list(self.world.tables.contacts)),
             company=lambda: self.company,
             everyone=self.everyone,
@@ -216,6 +217,31 @@ def test_whoever_the_list_does_not_show_is_read_alone_unless_their_contact_is_in
     owner.on_list.clear()
     owner.carried_out()
     assert len(owner.events) == 1
+
+
+def test_an_absence_is_looked_into_where_a_contact_was_changed_by_hand_or_somebody_keeps_others_from_an_address() -> (
+    None
+):
+    owner = Owner(*[[Sweep(began=99, people=1, total=1, ended=True)]] * 2)
+    world = owner.world
+    for employee, email in (("1", "ada"), ("2", "bo"), ("3", "cy"), ("4", "cy")):
+        world.hire(employee, person(f"{email}@acme.test"))
+    world.settle()
+    for employee in ("1", "2", "3"):
+        world.hire(employee, None)
+    world.settle()
+    world.insist()
+    world.settle()
+    owner.on_list = {EmployeeId("9")}
+    owner.carried_out()
+    assert [(event.employees, event.insists) for event in owner.events] == [(("4",), False)]
+    world.clock.advance(60.0)
+    contacts = {one.email: one for one in world.zoho.contacts.values()}
+    contacts["ada@acme.test"].active, contacts["ada@acme.test"].modified = True, world.clock.now()
+    del world.zoho.contacts[contacts["bo@acme.test"].contact_id]  # who left needs none
+    owner.events.clear()
+    owner.carried_out()
+    assert [(event.employees, event.insists) for event in owner.events] == [(("4",), False), (("1",), True)]
 
 
 def test_when_it_has_ended_is_known_and_when_it_was_asked_for_only_is_not() -> None:

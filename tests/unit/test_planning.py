@@ -81,6 +81,30 @@ def test_whoever_the_list_does_not_show_is_read_alone_and_a_leaver_says_so() -> 
     assert (line.employee, line.action, line.changes["status"]) == ("3", "deactivate", ("active", "inactive"))
 
 
+def test_who_left_is_asked_about_where_the_contact_was_changed_by_hand_and_whoever_the_list_alone_forgot_is() -> None:
+    world = company(3)
+    for who in "23":
+        world.hire(who, None)
+    world.settle()
+    world.insist()
+    world.settle()
+    world.clock.advance(60.0)
+    contacts = list(world.zoho.contacts.values())
+    contacts[1].active, contacts[1].modified = True, world.clock.now()
+    hr = HrOf(world)
+    world.truth["4"] = person("p1@acme.test", id="4")  # type: ignore[index]
+    world.hire("4", world.truth["4"])
+    world.settle()
+    hr.unlisted.add("4")
+    made = planned(world, hr=hr)
+    assert hr.calls == ["page", "2", "4"]
+    assert [(line.employee, line.action) for line in made.plan.lines] == [
+        ("1", "held"),
+        ("2", "deactivate"),
+        ("4", "held"),
+    ]
+
+
 def test_a_filter_chooses_and_names_those_for_whom_it_cannot_be_decided() -> None:
     world = company(4)
     for who in "1234":
