@@ -8,6 +8,7 @@ connection goes on from there, with the contacts read anew.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 
@@ -22,13 +23,13 @@ from stream.bamboohr.listed import MOVES, READINGS
 from stream.clock import Clock
 from stream.core.folds import SWEEP
 from stream.core.forecast import CALLS, forecast
+from stream.core.repair import Known
 from stream.core.roster import is_to_be_asked_about
 from stream.core.rows import Address, Asked, Company, ContactState, Person
 from stream.errors import RecordRefused
 from stream.lane import Lane
 from stream.patience import Patience
-from stream.records import CommandOutcome, Connection, ContactKey, Email, EmployeeId, HrEvent
-from stream.rereading import reread
+from stream.records import CommandOutcome, Connection, ContactKey, Email, EmployeeId
 from stream.telemetry import log
 from stream.zoho.index import ContactIndex
 
@@ -61,15 +62,13 @@ class Backfill:
         keys: Callable[[], Iterator[ContactKey]],
         company: Callable[[], Company | None],
         everyone: Callable[[], AsyncIterable[tuple[EmployeeId, Person]]],
-        events_folded: Callable[[], Awaitable[None]],
         wishes_folded: Callable[[], Awaitable[None]],
-        append: Callable[[CommandOutcome | HrEvent], Awaitable[object]],
+        append: Callable[[CommandOutcome], Awaitable[object]],
         clock: Clock,
     ) -> None:
         """keys: of all the connection's contacts; everyone: its people.
 
-        events_folded: waits until the people's rows have every event that was appended by now. wishes_folded: waits
-        until the contacts' rows have every wish that follows from what is folded by now.
+        wishes_folded: waits until the contacts' rows have every wish that follows from what is folded by now.
         """
         self._record = record
         self._people = people
@@ -82,7 +81,6 @@ class Backfill:
         self._keys = keys
         self._company = company
         self._everyone = everyone
-        self._events_folded = events_folded
         self._wishes_folded = wishes_folded
         self._append = append
         self._clock = clock
@@ -111,6 +109,8 @@ class Backfill:
             await self._read()
         await self._read_absent()
         await _paid(self._people)  # whom the list does not tell of, or not enough
+        found = Counter(self._sweep.found) + self._everybody.found_alone()
+        self._sweep = self._sweep.model_copy(update={"found": dict(found)})
         await self._wishes_folded()
         await _paid(self._contacts)
         return await self._done(await self._find_drift())
@@ -136,17 +136,15 @@ class Backfill:
         began, listed = self._sweep.began, self._everybody.on_list
         if not listed or began is None:
             return
-        absent: dict[bool, list[EmployeeId]] = {False: [], True: []}
+        absent: dict[EmployeeId, Known] = {}
         async for employee, person in self._everyone():
             if employee not in listed and not person.debt.owed and person.debt.settled < began:
                 moved = self._has_moved(person)
                 if moved or is_to_be_asked_about(employee, person, self._address_of):
-                    absent[moved].append(employee)
-        for moved, employees in absent.items():
-            if employees:
-                logger.info("backfill.absent_are_read", connection=self._record.connection, people=len(employees))
-            await reread(self._record.connection, employees, "sweep", self._append, self._clock.now(), insists=moved)
-        await self._events_folded()
+                    absent[employee] = Known(person.shown, moved)
+        if absent:
+            logger.info("backfill.absent_are_read", connection=self._record.connection, people=len(absent))
+        await self._everybody.read_alone(absent)
 
     def _has_moved(self, person: Person) -> bool:
         """Whether the person's contact is to be put right for what somebody did to it in Zoho Books."""

@@ -282,7 +282,6 @@ class LaneMaker:
             keys=keys,
             company=lambda: self._company(record.connection, number),
             everyone=lambda: self.people_of(record.connection, number),
-            events_folded=lambda: folded(HR_EVENTS.name, self.log.newest(HR_EVENTS.name, number)),
             wishes_folded=lambda: folded(CONTACT_UPSERTS.name, self.log.newest(CONTACT_UPSERTS.name, number)),
             append=self.log.append,
             clock=self.clock,

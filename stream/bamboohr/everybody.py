@@ -23,7 +23,7 @@ from stream.clock import Clock
 from stream.codec import fingerprint
 from stream.core import roster
 from stream.core.mapping import fields_to_read
-from stream.core.repair import Finding, finding
+from stream.core.repair import Finding, Known, finding
 from stream.core.rows import Address, Person
 from stream.core.window import day_told
 from stream.patience import Patience
@@ -41,8 +41,8 @@ class Sweep(Model):
     """How far a reading of everybody has come.
 
     began: hr-events offset of its first page. after: cursor of the next page. people: that the pages have shown so far,
-    of `total`, where BambooHR says how many there are. ended: there is no further page. found: how many of whom the
-    pages told all had what kind of fault.
+    of `total`, where BambooHR says how many there are. ended: there is no further page. found: how many had what
+    kind of fault; of those who are read alone that is known once `found_alone` is asked.
     """
 
     began: int | None = None
@@ -103,6 +103,7 @@ class ReadEverybody:
         self._person_of = person_of
         self._address_of = address_of
         self.on_list: set[EmployeeId] = set()
+        self._read_alone: dict[EmployeeId, Known] = {}
         self._log = log
         self._folded = folded
         self._clock = clock
@@ -161,9 +162,9 @@ class ReadEverybody:
         """Append those that bring news of people who are due, or have them read alone, and return when that is folded;
         what was found of the former.
         """
-        before_it: dict[EmployeeId, tuple[Person, bool]] = {}
+        before_it: dict[EmployeeId, Known] = {}
         newest: LogPosition | None = None
-        alone: dict[bool, list[EmployeeId]] = {False: [], True: []}
+        alone: dict[EmployeeId, Known] = {}
         people = list(snapshots)
         for first in range(0, len(people), BATCH):
             batch = []
@@ -171,26 +172,37 @@ class ReadEverybody:
                 person = self._person_of(employee) or Person()
                 if person.debt.owed or person.debt.settled >= began:
                     continue
+                known = Known(person.shown, insists(person))
                 if self._listed.tells_all(snapshots[employee].fields):
-                    snapshot = snapshots[employee].model_copy(update={"insists": insists(person)})
+                    snapshot = snapshots[employee].model_copy(update={"insists": known.moved})
                     if self._brings_news(snapshot):
-                        before_it[employee] = person, snapshot.insists
+                        before_it[employee] = known
                         batch.append(snapshot)
                 else:
-                    alone[insists(person)].append(employee)
+                    alone[employee] = known
             before, newest = newest, (await self._log.append_all(batch))[-1] if batch else newest
             if before is not None:
                 await self._folded(EMPLOYEES.name, before.offset)
             await asyncio.sleep(0)
         if newest is not None:
             await self._folded(EMPLOYEES.name, newest.offset)
-        for insisting, employees in alone.items():
-            await reread(
-                self._connection, employees, "sweep", self._append_and_fold, self._clock.now(), insists=insisting
-            )
-        kinds = (
-            finding(person, self._person_of(who) or person, insists=moved) for who, (person, moved) in before_it.items()
-        )
+        await self.read_alone(alone)
+        return self._found(before_it)
+
+    async def read_alone(self, people: Mapping[EmployeeId, Known]) -> None:
+        """Return when the rows know that these are to be read by the lane."""
+        self._read_alone |= people
+        for moved in (False, True):
+            due = [who for who, known in people.items() if known.moved is moved]
+            await reread(self._connection, due, "sweep", self._append_and_fold, self._clock.now(), insists=moved)
+
+    def found_alone(self) -> Counter[Finding]:
+        """What the lane found of those whom it read since this was asked last."""
+        people, self._read_alone = self._read_alone, {}
+        return self._found(people)
+
+    def _found(self, people: Mapping[EmployeeId, Known]) -> Counter[Finding]:
+        kinds = (finding(known, self._person_of(who) or Person()) for who, known in people.items())
         return Counter(kind for kind in kinds if kind is not None)
 
     def _brings_news(self, snapshot: EmployeeSnapshot) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from stream.core.rows import ContactState, Person
 from stream.records import ContactKey, DesiredContact
@@ -30,14 +30,21 @@ left, one that somebody changed by hand and that is put back.
 """
 
 
-def finding(before: Person, after: Person, *, insists: bool) -> Finding | None:
-    """before, after: the row without the reading, and with it. insists: the contact is not as we know it."""
+class Known(NamedTuple):
+    """Of somebody before a reading. shown: what their contact was to show. moved: somebody changed it by hand."""
+
+    shown: DesiredContact | None
+    moved: bool
+
+
+def finding(before: Known, after: Person) -> Finding | None:
+    """after: the row with the reading."""
     if before.shown is None:
         return "missing" if after.shown is not None and after.shown.active else None
     if before.shown != after.shown:
         left = before.shown.active and after.shown is not None and after.shown.active is False
         return "left" if left else "stale"
-    return "changed in Zoho Books" if insists else None
+    return "changed in Zoho Books" if before.moved else None
 
 
 def standing(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from stream.bamboohr.everybody import Sweep
 from stream.core import folds
 from stream.core.debt import Debt
 from stream.core.forecast import Limits
+from stream.core.repair import Finding, Known
 from stream.core.rows import Company, Person
 from stream.errors import RecordRefused
 from stream.patience import Patience
@@ -26,7 +28,6 @@ from stream.records import (
     CommandOutcome,
     Connection,
     EmployeeId,
-    HrEvent,
     Mode,
     Reconciling,
     Sealed,
@@ -92,7 +93,8 @@ class Owner:
         self.on_list: set[EmployeeId] = set()
         self.company = folds.ask(Company(), command(), at(COMMANDS, 3))
         self.told: list[CommandOutcome] = []
-        self.events: list[HrEvent] = []
+        self.alone: dict[EmployeeId, Known] = {}
+        self.found: Counter[Finding] = Counter()
         self.load = Backfill(
             connection(mode).model_copy(update={"reconcile": reconcile or Reconciling()}),
             people=cast(Any, self.people),
@@ -105,7 +107,6 @@ class Owner:
             keys=lambda: iter(list(self.world.tables.contacts)),
             company=lambda: self.company,
             everyone=self.everyone,
-            events_folded=self.wishes_folded,
             wishes_folded=self.wishes_folded,
             append=self.append,
             clock=self.world.clock,
@@ -120,16 +121,19 @@ class Owner:
                 raise one
             yield one
 
+    async def read_alone(self, people: Mapping[EmployeeId, Known]) -> None:
+        self.alone |= people
+
+    def found_alone(self) -> Counter[Finding]:
+        return self.found
+
     async def wishes_folded(self) -> None: ...
 
     async def everyone(self) -> AsyncGenerator[tuple[EmployeeId, Person], None]:
         for row in list(self.world.tables.people.items()):
             yield row
 
-    async def append(self, outcome: CommandOutcome | HrEvent) -> None:
-        if isinstance(outcome, HrEvent):
-            self.events.append(outcome)
-            return
+    async def append(self, outcome: CommandOutcome) -> None:
         self.told.append(outcome)
         self.company = folds.answer(self.company, outcome, at(OUTCOMES, len(self.told)))
 
@@ -211,12 +215,13 @@ def test_whoever_the_list_does_not_show_is_read_alone_unless_their_contact_is_in
     rows[EmployeeId("2")] = rows[EmployeeId("2")].model_copy(update={"debt": Debt(wanted=6, settled=1)})
     owner.on_list = {EmployeeId("5")}
     owner.carried_out()
-    assert [(event.kind, event.employees, event.insists) for event in owner.events] == [("sweep", ("4",), False)]
+    assert owner.alone == {"4": Known(rows[EmployeeId("4")].shown, moved=False)}
+    owner.alone.clear()
     owner.on_list |= {EmployeeId("4")}
     owner.carried_out()
     owner.on_list.clear()
     owner.carried_out()
-    assert len(owner.events) == 1
+    assert not owner.alone
 
 
 def test_an_absence_is_looked_into_where_a_contact_was_changed_by_hand_or_somebody_keeps_others_from_an_address() -> (
@@ -234,14 +239,15 @@ def test_an_absence_is_looked_into_where_a_contact_was_changed_by_hand_or_somebo
     world.settle()
     owner.on_list = {EmployeeId("9")}
     owner.carried_out()
-    assert [(event.employees, event.insists) for event in owner.events] == [(("4",), False)]
+    assert {who: known.moved for who, known in owner.alone.items()} == {"4": False}
     world.clock.advance(60.0)
     contacts = {one.email: one for one in world.zoho.contacts.values()}
     contacts["ada@acme.test"].active, contacts["ada@acme.test"].modified = True, world.clock.now()
     del world.zoho.contacts[contacts["bo@acme.test"].contact_id]  # who left needs none
-    owner.events.clear()
-    owner.carried_out()
-    assert [(event.employees, event.insists) for event in owner.events] == [(("4",), False), (("1",), True)]
+    owner.found = Counter({"left": 1})
+    done = owner.carried_out()
+    assert {who: known.moved for who, known in owner.alone.items()} == {"1": True, "4": False}
+    assert done.result["differed"] == {"left": 1}
 
 
 def test_when_it_has_ended_is_known_and_when_it_was_asked_for_only_is_not() -> None:

@@ -12,7 +12,7 @@ from stream.bamboohr.everybody import BATCH, ReadEverybody, Sweep
 from stream.bamboohr.listed import LISTED_AS
 from stream.bamboohr.models import EmployeePage
 from stream.core.debt import Debt
-from stream.core.mapping import FIELDS
+from stream.core.mapping import FIELDS, desired_contact
 from stream.core.rows import Person
 from stream.errors import Unavailable
 from stream.patience import Patience
@@ -124,6 +124,9 @@ async def test_who_the_list_tells_too_little_of_for_the_mapping_is_read_alone() 
     await company.read()
     assert [(one.employee, one.fields["id"]) for one in company.snapshots] == [("1", "1")]
     assert [(event.employees, event.kind) for event in company.events] == [((), "sweep"), (("2", "3"), "sweep")]
+    company.tables.people[EmployeeId("3")] = Person(shown=desired_contact(person(), company.mapping, active=True))
+    assert company.reader.found_alone() == {"missing": 1}
+    assert not company.reader.found_alone(), "each is told of once"
 
 
 async def test_who_owes_a_reading_or_was_read_since_it_began_is_left_to_that_reading() -> None:
