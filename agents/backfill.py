@@ -118,7 +118,7 @@ class Backfill:
     async def _read(self) -> None:
         for _ in range(READINGS):
             try:
-                async with aclosing(self._everybody.pages(self._sweep, self._patience, self._has_moved)) as pages:
+                async with aclosing(self._everybody.pages(self._sweep, self._patience, self._known)) as pages:
                     async for sweep in pages:
                         self._sweep = sweep
                         await self._tell()
@@ -139,18 +139,22 @@ class Backfill:
         absent: dict[EmployeeId, Known] = {}
         async for employee, person in self._everyone():
             if employee not in listed and not person.debt.owed and person.debt.settled < began:
-                moved = self._has_moved(person)
-                if moved or is_to_be_asked_about(employee, person, self._address_of):
-                    absent[employee] = Known(person.shown, moved)
+                known = self._known(person)
+                if known.insists or is_to_be_asked_about(employee, person, self._address_of):
+                    absent[employee] = known
         if absent:
             logger.info("backfill.absent_are_read", connection=self._record.connection, people=len(absent))
         await self._everybody.read_alone(absent)
 
-    def _has_moved(self, person: Person) -> bool:
-        """Whether the person's contact is to be put right for what somebody did to it in Zoho Books."""
+    def _known(self, person: Person) -> Known:
+        """A contact that may have been changed by hand is looked at. Whether it was is not known where Zoho did not say
+        when we changed it ourselves.
+        """
         if self._record.reconcile.drift != "put back" or not self._index.filled or person.contact_key is None:
-            return False
-        return self._index.has_moved(self._state_of(person.contact_key))
+            return Known(person.shown)
+        state = self._state_of(person.contact_key)
+        moved = self._index.has_moved(state)
+        return Known(person.shown, insists=moved, changed=moved and state is not None and state.modified_at is not None)
 
     def _missed(self, faults: Mapping[str, JsonValue]) -> str:
         """What webhooks and polls had missed; everybody is new to a first load."""

@@ -109,12 +109,11 @@ class ReadEverybody:
         self._clock = clock
 
     async def pages(
-        self, sweep: Sweep, patience: Patience, insists: Callable[[Person], bool] = lambda person: False
+        self, sweep: Sweep, patience: Patience, known: Callable[[Person], Known] = lambda person: Known(person.shown)
     ) -> AsyncGenerator[Sweep, None]:
         """Where it stands, after each page whose snapshots are in the log and folded.
 
-        insists: whether this person's contact is to be looked at even if the reading brings nothing new. Raises
-        PageMoved where the list changed under its reader or ended early, and what the client and the log raise.
+        Raises PageMoved where the list changed under its reader or ended early, and what the client and the log raise.
         """
         self.on_list.clear()
         while not sweep.ended:
@@ -127,7 +126,7 @@ class ReadEverybody:
             rows = {who: fields for who, fields in page.rows if who not in self.on_list}
             self.on_list.update(rows)
             snapshots = {who: self._snapshot(who, fields, cause, read_at) for who, fields in rows.items()}
-            found = Counter(sweep.found) + await self._append(snapshots, began, insists)
+            found = Counter(sweep.found) + await self._append(snapshots, began, known)
             sweep = Sweep(
                 began=began,
                 after=page.next,
@@ -157,13 +156,13 @@ class ReadEverybody:
         )
 
     async def _append(
-        self, snapshots: Mapping[EmployeeId, EmployeeSnapshot], began: int, insists: Callable[[Person], bool]
+        self, snapshots: Mapping[EmployeeId, EmployeeSnapshot], began: int, known: Callable[[Person], Known]
     ) -> Counter[Finding]:
         """Append those that bring news of people who are due, or have them read alone, and return when that is folded;
         what was found of the former.
         """
-        before_it: dict[EmployeeId, Known] = {}
         newest: LogPosition | None = None
+        told: dict[EmployeeId, Known] = {}
         alone: dict[EmployeeId, Known] = {}
         people = list(snapshots)
         for first in range(0, len(people), BATCH):
@@ -172,14 +171,14 @@ class ReadEverybody:
                 person = self._person_of(employee) or Person()
                 if person.debt.owed or person.debt.settled >= began:
                     continue
-                known = Known(person.shown, insists(person))
-                if self._listed.tells_all(snapshots[employee].fields):
-                    snapshot = snapshots[employee].model_copy(update={"insists": known.moved})
-                    if self._brings_news(snapshot):
-                        before_it[employee] = known
-                        batch.append(snapshot)
-                else:
-                    alone[employee] = known
+                if not self._listed.tells_all(snapshots[employee].fields):
+                    alone[employee] = known(person)
+                    continue
+                before_it = known(person)
+                snapshot = snapshots[employee].model_copy(update={"insists": before_it.insists})
+                if self._brings_news(snapshot):
+                    told[employee] = before_it
+                    batch.append(snapshot)
             before, newest = newest, (await self._log.append_all(batch))[-1] if batch else newest
             if before is not None:
                 await self._folded(EMPLOYEES.name, before.offset)
@@ -187,14 +186,14 @@ class ReadEverybody:
         if newest is not None:
             await self._folded(EMPLOYEES.name, newest.offset)
         await self.read_alone(alone)
-        return self._found(before_it)
+        return self._found(told)
 
     async def read_alone(self, people: Mapping[EmployeeId, Known]) -> None:
         """Return when the rows know that these are to be read by the lane."""
         self._read_alone |= people
-        for moved in (False, True):
-            due = [who for who, known in people.items() if known.moved is moved]
-            await reread(self._connection, due, "sweep", self._append_and_fold, self._clock.now(), insists=moved)
+        for insists in (False, True):
+            due = [who for who, known in people.items() if known.insists is insists]
+            await reread(self._connection, due, "sweep", self._append_and_fold, self._clock.now(), insists=insists)
 
     def found_alone(self) -> Counter[Finding]:
         """What the lane found of those whom it read since this was asked last."""

@@ -31,10 +31,13 @@ left, one that somebody changed by hand and that is put back.
 
 
 class Known(NamedTuple):
-    """Of somebody before a reading. shown: what their contact was to show. moved: somebody changed it by hand."""
+    """Of somebody before a reading. shown: what their contact was to show. insists: it is to be looked at even if the
+    reading brings nothing new. changed: since somebody changed it by hand.
+    """
 
     shown: DesiredContact | None
-    moved: bool
+    insists: bool = False
+    changed: bool = False
 
 
 def finding(before: Known, after: Person) -> Finding | None:
@@ -44,7 +47,7 @@ def finding(before: Known, after: Person) -> Finding | None:
     if before.shown != after.shown:
         left = before.shown.active and after.shown is not None and after.shown.active is False
         return "left" if left else "stale"
-    return "changed in Zoho Books" if before.moved else None
+    return "changed in Zoho Books" if before.changed else None
 
 
 def standing(

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -91,9 +92,15 @@ async def test_everybody_is_loaded_once_whatever_dies_and_a_second_load_writes_n
         check_done(await load(bootstrap, tmp_path))
         assert (len(vendors.writes()), vendors.readings) == (writes, readings + 1), "one page, no write"
         assert len(vendors.calls) <= calls + 4
-        vendors.company.delete(next(iter(vendors.company.people)))  # of which no webhook tells
-        check_done(await load(bootstrap, tmp_path), people=PEOPLE - 1)
+        gone = next(one for one in vendors.company.people.values() if one.values.get("workEmail"))
+        vendors.company.delete(gone.id)  # of which no webhook tells
+        check_done(await load(bootstrap, tmp_path), people=PEOPLE - 1, differed={"left": 1})
         assert vendors.equal(), "whoever the list does not show is read alone"
+        check_done(await load(bootstrap, tmp_path), people=PEOPLE - 1, differed={})  # the time of change is known now
+        (contact,) = vendors.organization.book.with_primary_email(gone.values["workEmail"])
+        vendors.organization.set_active(contact.contact_id, active=True)
+        check_done(await load(bootstrap, tmp_path), people=PEOPLE - 1, differed={"changed in Zoho Books": 1})
+        assert vendors.equal(), "and so is who left, where somebody changed the contact"
     finally:
         for worker in workers:
             await worker.end()
@@ -102,10 +109,13 @@ async def test_everybody_is_loaded_once_whatever_dies_and_a_second_load_writes_n
         ("done", 1),
         ("done", 2),
         ("done", 3),
+        ("done", 4),
+        ("done", 5),
     ]
 
 
-def check_done(ended: Ended, people: int = PEOPLE) -> None:
+def check_done(ended: Ended, people: int = PEOPLE, differed: object = ANY) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert json.loads(ended.out)["state"] == "done"
     assert json.loads(ended.out)["people"] == people
+    assert json.loads(ended.out)["differed"] == differed

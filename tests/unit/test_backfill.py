@@ -113,7 +113,7 @@ class Owner:
         )
 
     async def pages(
-        self, sweep: Sweep, patience: Patience, insists: Callable[[Person], bool]
+        self, sweep: Sweep, patience: Patience, known: Callable[[Person], Known]
     ) -> AsyncGenerator[Sweep, None]:
         self.begun.append(sweep)
         for one in self.readings.pop(0):
@@ -215,7 +215,7 @@ def test_whoever_the_list_does_not_show_is_read_alone_unless_their_contact_is_in
     rows[EmployeeId("2")] = rows[EmployeeId("2")].model_copy(update={"debt": Debt(wanted=6, settled=1)})
     owner.on_list = {EmployeeId("5")}
     owner.carried_out()
-    assert owner.alone == {"4": Known(rows[EmployeeId("4")].shown, moved=False)}
+    assert owner.alone == {"4": Known(rows[EmployeeId("4")].shown)}
     owner.alone.clear()
     owner.on_list |= {EmployeeId("4")}
     owner.carried_out()
@@ -239,14 +239,14 @@ def test_an_absence_is_looked_into_where_a_contact_was_changed_by_hand_or_somebo
     world.settle()
     owner.on_list = {EmployeeId("9")}
     owner.carried_out()
-    assert {who: known.moved for who, known in owner.alone.items()} == {"4": False}
+    assert {who: known.insists for who, known in owner.alone.items()} == {"4": False}
     world.clock.advance(60.0)
     contacts = {one.email: one for one in world.zoho.contacts.values()}
     contacts["ada@acme.test"].active, contacts["ada@acme.test"].modified = True, world.clock.now()
     del world.zoho.contacts[contacts["bo@acme.test"].contact_id]  # who left needs none
     owner.found = Counter({"left": 1})
     done = owner.carried_out()
-    assert {who: known.moved for who, known in owner.alone.items()} == {"1": True, "4": False}
+    assert {who: known.insists for who, known in owner.alone.items()} == {"1": True, "4": False}
     assert done.result["differed"] == {"left": 1}
 
 
@@ -341,7 +341,9 @@ def test_a_contact_has_moved_when_zoho_shows_another_time_of_change_than_we_know
 
     def moved(employee: str) -> bool:
         drive(world.index.fill(Patience()))
-        return owner.load._has_moved(world.tables.people[EmployeeId(employee)])
+        known = owner.load._known(world.tables.people[EmployeeId(employee)])
+        assert known.insists is known.changed
+        return known.insists
 
     world.hire("1", person())
     assert not moved("1"), "its debt is paid by reading it anyway"
@@ -359,7 +361,7 @@ def test_a_contact_has_moved_when_zoho_shows_another_time_of_change_than_we_know
     world.settle()
     assert not moved("1"), "it was read since"
     world.index.clear()
-    assert not owner.load._has_moved(world.tables.people[EmployeeId("1")]), "nothing is known"
+    assert not owner.load._known(world.tables.people[EmployeeId("1")]).insists, "nothing is known"
     del world.zoho.contacts[contact.contact_id]
     assert moved("1"), "somebody deleted it"
 
@@ -373,7 +375,9 @@ def test_a_contact_whose_time_of_change_zoho_did_not_tell_is_read_once_more() ->
     world.hire("1", person(status="Terminated"))
     world.settle()
     drive(world.index.fill(Patience()))
-    assert owner.load._has_moved(world.tables.people[EmployeeId("1")]), "marking it inactive tells no time"
+    known = owner.load._known(world.tables.people[EmployeeId("1")])
+    assert known.insists, "marking it inactive tells no time"
+    assert not known.changed, "and so nobody is said to have changed it"
 
 
 @pytest.mark.parametrize(("swept", "says"), [(None, "should be."), (START, "should be. Found: 1 left, 2 stale.")])

@@ -116,7 +116,8 @@ def test_only_a_connection_that_wants_a_report_gets_one(policy: str, says: str, 
     owner.world.clock.advance(5.0)
     by_hand(owner.world, "ada@acme.test", department="Sales")
     run(owner.world.index.fill(Patience()))
-    assert owner.load._has_moved(owner.world.tables.people[EmployeeId("1")]) is moved
+    known = owner.load._known(owner.world.tables.people[EmployeeId("1")])
+    assert (known.insists, known.changed) == (moved, moved)
     done = owner.carried_out()
     assert done.says.endswith(says)
     assert done.result.get("drift") == ([{"employee": "1", "fields": ["department"]}] if policy == "report" else None)

@@ -13,6 +13,7 @@ from stream.bamboohr.listed import LISTED_AS
 from stream.bamboohr.models import EmployeePage
 from stream.core.debt import Debt
 from stream.core.mapping import FIELDS, desired_contact
+from stream.core.repair import Known
 from stream.core.rows import Person
 from stream.errors import Unavailable
 from stream.patience import Patience
@@ -88,7 +89,7 @@ class Company:
 
     async def read(self, sweep: Sweep | None = None) -> list[Sweep]:
         patience = Patience(RetryPolicy(first=0.0))
-        return [one async for one in self.reader.pages(sweep or Sweep(), patience, lambda person: False)]
+        return [one async for one in self.reader.pages(sweep or Sweep(), patience)]
 
 
 async def test_each_page_is_asked_for_by_an_event_whose_position_its_snapshots_carry() -> None:
@@ -211,7 +212,7 @@ async def test_who_is_missing_from_the_list_stays_as_known() -> None:
 async def test_a_person_whose_contact_moved_is_insisted_on() -> None:
     company = Company(page("1", "2"))
     company.tables.people[EmployeeId("2")] = Person(debt=Debt(wanted=3, settled=3))
-    pages = company.reader.pages(Sweep(), Patience(), lambda one: one.debt.settled == 3)
+    pages = company.reader.pages(Sweep(), Patience(), lambda one: Known(one.shown, insists=one.debt.settled == 3))
     assert [one.ended async for one in pages] == [True]
     assert [(s.employee, s.insists) for s in company.snapshots] == [("1", False), ("2", True)]
 
@@ -233,9 +234,12 @@ async def test_what_was_missing_stale_or_left_over_is_counted_with_the_page() ->
     (first,) = await company.read()
     assert first.found == {"missing": 4}
     company.answers.append(gone)
-    patience = Patience(RetryPolicy(first=0.0))
-    moved = company.tables.people[EmployeeId("1")].contact_key
-    (second,) = [one async for one in company.reader.pages(Sweep(), patience, lambda one: one.contact_key == moved)]
+    changed = company.tables.people[EmployeeId("1")].contact_key
+
+    def known(person: Person) -> Known:
+        return Known(person.shown, insists=person.contact_key == changed, changed=person.contact_key == changed)
+
+    (second,) = [one async for one in company.reader.pages(Sweep(), Patience(RetryPolicy(first=0.0)), known)]
     assert second.found == {"changed in Zoho Books": 1, "stale": 1, "left": 1, "missing": 1}
 
 
