@@ -178,7 +178,12 @@ class ContactState(Row):
     def is_shown(self, wish: str) -> bool:
         """Whether Zoho is known to show the desired contact with this fingerprint, and nobody has it looked at."""
         known = self.contact_id is not None and self.unresolved is None and self.applied == wish
-        return known and self.insisted <= self.debt.settled
+        return known and not self.must_be_read
+
+    @property
+    def must_be_read(self) -> bool:
+        """Whether what is owed must be paid by reading the contact, which may have been changed by hand."""
+        return self.insisted > self.debt.settled
 
 
 class Suspension(Model):

@@ -216,7 +216,8 @@ class KeepContacts:
         """Whether all but the activity is known to be shown as wanted: then a hold leaves nothing to be done."""
         desired, state = payment.desired, payment.state
         before = with_activity(desired, self._mapping, active=True, email=desired.email)
-        return state.unresolved is None and state.applied == fingerprint(before)
+        known = state.unresolved is None and not state.must_be_read
+        return known and state.applied == fingerprint(before)
 
     async def _find_rival(self, payment: Payment, actual: ActualContact) -> None:
         """Raises Waiting, AddressTaken. Two contacts that wait for each other's id would do so for ever: so the one

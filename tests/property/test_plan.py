@@ -123,6 +123,14 @@ def contact_of(world: SmallWorld, employee: EmployeeId) -> ContactState | None:
     Mapping(leavers="leave"),
     100,
 )  # who takes over a contact that was changed by hand
+@example(
+    {"1": person("cy@acme.test", jobTitle="Lead")},
+    set(),
+    {"1": None, "2": person("Bo@acme.test")},
+    [("retitled", 1), ("left", 1)],
+    Mapping(),
+    0,
+)  # who left is inactive already, and too many leave
 @settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_what_is_planned_is_what_then_happens(
     before: dict[str, Any],
