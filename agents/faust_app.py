@@ -20,7 +20,7 @@ from mode.utils.queues import FlowControlEvent
 from agents.faust_recovery import Changelogs, CompleteRecovery
 from stream.errors import ActionNeeded
 from stream.settings import Settings
-from stream.topics import APP
+from stream.topics import APP, TABLES, changelog_of
 
 CHECKED = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.", "aiokafka": "0.14."}
 """Package -> the version, or how those versions begin, whose source was read for what is relied on here."""
@@ -32,6 +32,8 @@ for more: with a backlog in some partitions, what arrives in another waits until
 FETCH_WAIT_MS = 100
 """Faust lets the broker hold a fetch for 1.5 s while its partitions have nothing. aiokafka has one fetch under way, of
 those partitions that it has nothing of: one that was just emptied would wait as long, at each 64 KiB."""
+
+CHANGELOGS = frozenset(changelog_of(table) for table in TABLES)
 
 
 def refuse_unchecked_versions() -> None:
@@ -72,13 +74,39 @@ class PromptTables(TableManager):
         await self.recovery.start()
 
 
+class WithoutChangelogs:
+    """What is assigned, as the fetcher is shown it."""
+
+    def __init__(self, assignment: Any) -> None:
+        self.assignment = assignment
+        self.tps = frozenset(tp for tp in assignment.tps if tp.topic not in CHANGELOGS)
+        self.state_value = assignment.state_value
+
+
 class PromptThread(AIOKafkaConsumerThread):
-    """Faust's, but that a fetch is held for FETCH_WAIT_MS."""
+    """Faust's, but that a fetch is held for FETCH_WAIT_MS, and that changelogs are not fetched: whoever recovers tables
+    reads them alone (`agents/faust_recovery.py`). aiokafka would name each of their partitions in each fetch, and keep
+    what comes of them for ever, since nobody takes it; the first of each would hold up all other fetches for 0.1 s.
+    """
 
     def _create_worker_consumer(self, transport: Transport) -> Any:
         consumer: Any = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        fetcher: Any = self._ensure_consumer()._fetcher
+        of_all = fetcher._get_actions_per_node
+        seen: WithoutChangelogs | None = None
+
+        def of_inputs(assignment: Any) -> Any:
+            nonlocal seen
+            if seen is None or seen.assignment is not assignment:
+                seen = WithoutChangelogs(assignment)
+            return of_all(seen)
+
+        fetcher._get_actions_per_node = of_inputs
 
 
 class PromptConsumer(Consumer):

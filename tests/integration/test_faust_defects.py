@@ -131,6 +131,19 @@ async def test_a_row_that_cannot_be_recovered_is_told_to_the_worker_which_must_e
     assert failed == [full]
 
 
+async def test_what_is_written_to_changelogs_is_not_fetched(bootstrap: str, tmp_path: Path) -> None:
+    """aiokafka would keep it for ever, since Faust takes it from nowhere but its own recovery."""
+    async with event_log(bootstrap) as log, desk(bootstrap, tmp_path) as one:
+        for who in "12":
+            await log.append(heard(who))
+            await one.folded()
+        assert set(one.rows("people")) == {"acme/1", "acme/2"}
+        assert one.worker._parts is not None
+        thread: Any = one.worker._parts.app.consumer._thread  # type: ignore[attr-defined]  # Faust's own
+        assert TopicPartition(PEOPLE, HERE) in thread._consumer.assignment()
+        assert not [place for place in thread._consumer._fetcher._records if place.topic == PEOPLE]
+
+
 async def test_a_record_of_another_changelog_reaches_no_table(bootstrap: str, tmp_path: Path) -> None:
     """Faust hands one of a partition that has just gone to the table that the record before was for."""
     row: dict[str, Any] = {"partition": HERE, "offset": 1, "value": row_of(0), "headers": named(0)}
