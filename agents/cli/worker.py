@@ -23,8 +23,15 @@ def register(app: cyclopts.App) -> None:
     app.command(worker)
 
 
-async def worker() -> None:
+def worker() -> None:
     """Fold the log and pay the debts, until told to end."""
+    import uvloop
+
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the loop of Faust's consumer too, in its own thread
+    asyncio.run(_work())
+
+
+async def _work() -> None:
     from agents.app import Worker
     from agents.ending import no_room
     from stream.errors import Fatal
