@@ -17,7 +17,7 @@ from agents.child import Child
 from stream.clock import Clock, SystemClock
 from stream.errors import ActionNeeded, Fatal, SettingsError
 from stream.gateway.certificate import own
-from stream.kafka.admin import admin, apply
+from stream.kafka.admin import admin, apply, partition_count
 from stream.kafka.embedded import EmbeddedKafka
 from stream.kafka.scan import LogScan
 from stream.live_secrets import live_records
@@ -110,7 +110,7 @@ class Installation:
         self._say(f"Kafka answers at {self._kafka.bootstrap}")
         async with admin(self._kafka.bootstrap) as client:
             was_there = CONNECTIONS.name in await client.list_topics()
-            await apply(client, settings.partitions, settings.replicas, settings.min_insync)
+            await apply(client, await partition_count(client, settings), settings.replicas, settings.min_insync)
         if was_there and lacks_ring(settings):  # a new one would hide that what the log holds opens no more
             live = await live_records(LogScan(self._kafka.bootstrap))
             refuse_loss(live.records.values(), str(ring_file(settings).path))

@@ -39,7 +39,12 @@ class Settings(BaseSettings):
     metrics_port: int = Field(
         8082, ge=0, le=65535, description="Port of the worker's health and metrics; 0 = a free one"
     )
-    partitions: int = Field(12, ge=1, le=1000, description="Partitions of every topic; fixed once topics exist")
+    partitions: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Partitions of every topic, fixed once topics exist; default 4 embedded, 12 in a cluster",
+    )
     replication: int | None = Field(
         None, ge=1, description="Replicas of every topic; default 1 embedded, 3 in a cluster"
     )
@@ -111,6 +116,13 @@ class Settings(BaseSettings):
                 {"seconds": f"{FENCED_S:g}"},
             )
         return self
+
+    @property
+    def new_partitions(self) -> int:
+        """Of each topic that is made where none is yet. A worker asks for each of its partitions in each fetch, which
+        costs one that has all of them a tenth of its time at 12; more are for more workers.
+        """
+        return self.partitions or (4 if self.kafka is None else 12)
 
     @property
     def replicas(self) -> int:

@@ -22,7 +22,7 @@ from stream.topics import partition_of
 from stream.zoho.regions import BOOKS
 
 ONE, OTHER = ConnectionId("acme"), ConnectionId("tyrell")
-assert partition_of(ONE, Settings().partitions) == partition_of(OTHER, Settings().partitions)
+assert partition_of(ONE, Settings().new_partitions) == partition_of(OTHER, Settings().new_partitions)
 
 HOP_BY_HOP = {hdrs.HOST, hdrs.CONNECTION, hdrs.TRANSFER_ENCODING, hdrs.CONTENT_LENGTH, hdrs.KEEP_ALIVE}
 V = TypeVar("V", bound=Vendors)

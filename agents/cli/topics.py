@@ -34,7 +34,8 @@ async def apply(*, json: bool = False) -> None:
 
     settings = command_settings()
     async with admin.admin(bootstrap_servers(settings)) as client:
-        mended = await admin.apply(client, settings.partitions, settings.replicas, settings.min_insync)
+        partitions = await admin.partition_count(client, settings)
+        mended = await admin.apply(client, partitions, settings.replicas, settings.min_insync)
     _print(mended, json=json, title="mended", none="All topics were as they should be.")
 
 
@@ -51,7 +52,7 @@ async def check(*, json: bool = False) -> int:
 
     settings = command_settings()
     async with admin.admin(bootstrap_servers(settings)) as client:
-        differences = await admin.check(client, settings.partitions, settings.min_insync)
+        differences = await admin.check(client, await admin.partition_count(client, settings), settings.min_insync)
     _print(differences, json=json, title="difference", none="All topics are as they should be.")
     return 1 if differences else 0
 

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError, for_code
 
 from stream.errors import LogUnavailable, SettingsError
 from stream.kafka.protocol import SetTopicConfigs, TopicMetadata, topic_id
+from stream.settings import Settings
 from stream.topics import MAX_RECORD_BYTES, TABLES, TOPICS, changelog_of
 
 EXISTS = 36
@@ -64,6 +65,14 @@ async def describe(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, t
         for error, name, high, low, _, partitions, _, _ in answer.topics
         if error == 0 and all(partition[2] >= 0 for partition in partitions)
     }
+
+
+async def partition_count(client: AIOKafkaAdminClient, settings: Settings) -> int:
+    """How many partitions every topic is to have: as it is set, else as the topics that exist have."""
+    if settings.partitions is not None:
+        return settings.partitions
+    found = await describe(client, list(wanted_configs(settings.min_insync)))
+    return next((count for _, count in found.values()), settings.new_partitions)
 
 
 async def check(client: AIOKafkaAdminClient, partitions: int, min_insync: int) -> list[Difference]:

@@ -38,7 +38,7 @@ async def run(count: int) -> list[Figure]:
         with tempfile.TemporaryDirectory(prefix="rosterbook-bench-") as folder:
             async with EmbeddedKafka(Path(folder) / "kafka") as kafka:
                 async with admin(kafka.bootstrap) as client:
-                    await apply(client, Settings().partitions, 1, 1)
+                    await apply(client, Settings().new_partitions, 1, 1)
                 log = EventLog(kafka.bootstrap)
                 await log.start()
                 try:

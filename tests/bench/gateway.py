@@ -74,7 +74,7 @@ async def run() -> list[Figure]:
                 "bootstrap": kafka.bootstrap,
                 "key": KEY,
                 "topic": HR_EVENTS.name,
-                "partition": partition_of(ACME, Settings().partitions),
+                "partition": partition_of(ACME, Settings().new_partitions),
                 "record": b64encode(record).decode(),
                 "record_key": ACME,
                 "max_request_size": MAX_RECORD_BYTES + OVERHEAD,
@@ -169,7 +169,7 @@ async def _gateway(data: Path, bootstrap: str) -> AsyncIterator[tuple[str, int]]
     """The real process, ready, with one connection: where it listens, and its process id."""
     settings = Settings(data=data, kafka=None)
     async with admin(bootstrap) as client:
-        await apply(client, settings.partitions, settings.replicas, settings.min_insync)
+        await apply(client, settings.new_partitions, settings.replicas, settings.min_insync)
     key = load_vault(settings, create=True).seal(Masked(KEY), connection=ACME, purpose="bamboohr.webhook_key")
     log = EventLog(bootstrap)
     await log.start()
@@ -205,7 +205,7 @@ async def _record_of(address: str, request: bytes, bootstrap: str) -> bytes:
     await consumer.start()
     try:
         await consumer._client._wait_on_metadata(HR_EVENTS.name)
-        consumer.assign([TopicPartition(HR_EVENTS.name, partition_of(ACME, Settings().partitions))])
+        consumer.assign([TopicPartition(HR_EVENTS.name, partition_of(ACME, Settings().new_partitions))])
         value: bytes = (await consumer.getone()).value
         return value
     finally:

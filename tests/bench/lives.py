@@ -104,7 +104,7 @@ async def stage() -> AsyncIterator[Stage]:
         try:
             async with EmbeddedKafka(Path(folder) / "kafka") as kafka:
                 async with admin(kafka.bootstrap) as client:
-                    await apply(client, Settings().partitions, 1, 1)
+                    await apply(client, Settings().new_partitions, 1, 1)
                 log = EventLog(kafka.bootstrap)
                 await log.start()
                 try:

@@ -6,8 +6,9 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from stream.errors import SettingsError
-from stream.kafka.admin import Difference, admin, apply, check, describe, wanted_configs
+from stream.kafka.admin import Difference, admin, apply, check, describe, partition_count, wanted_configs
 from stream.kafka.protocol import SetTopicConfigs
+from stream.settings import Settings
 from stream.topics import CONNECTIONS, HR_EVENTS, TABLES, TOKENS, TOPICS, changelog_of
 from tests.e2e.waiting import until
 from tests.integration.harness import NAMES
@@ -69,3 +70,17 @@ async def test_another_number_of_partitions_is_refused_with_what_to_do(bootstrap
         with pytest.raises(SettingsError, match=r"has 2 partitions, wanted are 3: .* Set ROSTERBOOK_PARTITIONS"):
             await apply(client, 3, 1, 1)
         assert {count for _, count in (await describe(client, NAMES)).values()} == {2}
+
+
+async def test_topics_keep_the_partitions_that_they_have_unless_a_number_is_set(bootstrap: str) -> None:
+    async with admin(bootstrap) as client:
+        assert await partition_count(client, Settings()) == 2
+        assert await partition_count(client, Settings(partitions=3)) == 3
+        await client.delete_topics(NAMES)
+
+        async def gone() -> bool:
+            return not await describe(client, NAMES)
+
+        await until("the topics are gone", gone, 10)
+        assert await partition_count(client, Settings()) == 4
+        assert await partition_count(client, Settings(kafka=bootstrap)) == 12
