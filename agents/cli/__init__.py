@@ -14,6 +14,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cyclopts
@@ -45,8 +46,14 @@ DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main() -> None:
-    """Entry point of the program."""
-    sys.exit(run(sys.argv[1:]))
+    """Entry point of the program. It ends at once: to take the interpreter apart does nothing for us and may last a
+    second on a busy machine, of the five within which `up` and its parts promise to be gone.
+    """
+    code = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # whoever read it has gone
+            stream.flush()
+    os._exit(code)
 
 
 def build(groups: Sequence[str] = GROUPS) -> cyclopts.App:
