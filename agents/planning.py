@@ -154,15 +154,21 @@ class Planner:
         )
         now = self._clock.now()
         today = day_told(record.reconcile.time_zone, now)
+        insisting = set[EmployeeId]()
+        for number, employee in enumerate(readings, 1):  # by the rows as they are; the trial reads each once
+            if self._insists(trial.person(employee), trial.state, index):
+                insisting.add(employee)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
         for number, employee in enumerate(sorted(readings, key=in_order), 1):
-            insists = self._insists(employee, index)
-            trial.read(within(readings[employee], self._fields), now, today, insists=insists)
+            trial.read(within(readings[employee], self._fields), now, today, insists=employee in insisting)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         with self._people.in_bulk():  # whom others' addresses concern, as they are by now
             while unread := sorted(set(trial.touched.values()) - trial.readings.keys(), key=in_order):
                 for employee in unread:
-                    reading, insists = await self._look.alone(employee), self._insists(employee, index)
+                    reading = await self._look.alone(employee)
+                    insists = self._insists(self._rows.person(employee) or Person(), self._rows.contact, index)
                     trial.read(within(reading, self._fields), now, today, insists=insists)
         about = dict.fromkeys(trial.readings)
         if choice.everybody:
@@ -223,8 +229,9 @@ class Planner:
         """Whom the list does not show, where that may matter, or whose contact moved."""
         readings: dict[EmployeeId, Reading] = {}
         for employee in sorted(set(self._rows.employees()) - listed, key=in_order):
-            asked = is_to_be_asked_about(employee, self._rows.person(employee) or Person(), self._rows.address)
-            if asked or (index.filled and self._insists(employee, index)):
+            person = self._rows.person(employee) or Person()
+            asked = is_to_be_asked_about(employee, person, self._rows.address)
+            if asked or (index.filled and self._insists(person, self._rows.contact, index)):
                 readings[employee] = await self._look.alone(employee)
         return readings
 
@@ -316,12 +323,13 @@ class Planner:
         match = self._record.mapping.match
         return state is not None and state.contact_id is None and identifier(state.desired, match) is not None
 
-    def _insists(self, employee: EmployeeId, index: ContactIndex) -> bool:
+    def _insists(
+        self, person: Person, state_of: Callable[[ContactKey], ContactState | None], index: ContactIndex
+    ) -> bool:
         """Whether their contact, as it is by now, may be another one than we know; without the list, each may be."""
-        person = self._rows.person(employee)
-        if self._record.reconcile.drift != "put back" or person is None or person.contact_key is None:
+        if self._record.reconcile.drift != "put back" or person.contact_key is None:
             return False
-        return not index.filled or index.has_moved(self._rows.contact(person.contact_key))
+        return not index.filled or index.has_moved(state_of(person.contact_key))
 
     async def _found(
         self,
