@@ -92,8 +92,7 @@ def test_who_left_is_asked_about_where_the_contact_was_changed_by_hand_and_whoev
     contacts = list(world.zoho.contacts.values())
     contacts[1].active, contacts[1].modified = True, world.clock.now()
     hr = HrOf(world)
-    world.truth["4"] = person("p1@acme.test", id="4")  # type: ignore[index]
-    world.hire("4", world.truth["4"])
+    world.hire("4", person("p1@acme.test", id="4"))
     world.settle()
     hr.unlisted.add("4")
     made = planned(world, hr=hr)
