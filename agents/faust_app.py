@@ -7,6 +7,7 @@ mended from outside, so only versions that were read for it are accepted.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
@@ -20,7 +21,7 @@ from mode.utils.queues import FlowControlEvent
 from agents.faust_recovery import Changelogs, CompleteRecovery
 from stream.errors import ActionNeeded
 from stream.settings import Settings
-from stream.topics import APP, TABLES, changelog_of
+from stream.topics import APP, CHANGELOGS
 
 CHECKED = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.", "aiokafka": "0.14."}
 """Package -> the version, or how those versions begin, whose source was read for what is relied on here."""
@@ -32,8 +33,6 @@ for more: with a backlog in some partitions, what arrives in another waits until
 FETCH_WAIT_MS = 100
 """Faust lets the broker hold a fetch for 1.5 s while its partitions have nothing. aiokafka has one fetch under way, of
 those partitions that it has nothing of: one that was just emptied would wait as long, at each 64 KiB."""
-
-CHANGELOGS = frozenset(changelog_of(table) for table in TABLES)
 
 
 def refuse_unchecked_versions() -> None:
@@ -78,7 +77,6 @@ class WithoutChangelogs:
     """What is assigned, as the fetcher is shown it."""
 
     def __init__(self, assignment: Any) -> None:
-        self.assignment = assignment
         self.tps = frozenset(tp for tp in assignment.tps if tp.topic not in CHANGELOGS)
         self.state_value = assignment.state_value
 
@@ -97,16 +95,8 @@ class PromptThread(AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         await super().on_start()
         fetcher: Any = self._ensure_consumer()._fetcher
-        of_all = fetcher._get_actions_per_node
-        seen: WithoutChangelogs | None = None
-
-        def of_inputs(assignment: Any) -> Any:
-            nonlocal seen
-            if seen is None or seen.assignment is not assignment:
-                seen = WithoutChangelogs(assignment)
-            return of_all(seen)
-
-        fetcher._get_actions_per_node = of_inputs
+        of_all, inputs_of = fetcher._get_actions_per_node, lru_cache(1)(WithoutChangelogs)  # until the next rebalance
+        fetcher._get_actions_per_node = lambda assignment: of_all(inputs_of(assignment))
 
 
 class PromptConsumer(Consumer):

@@ -128,6 +128,10 @@ def changelog_of(table: str) -> str:
     return f"{APP}-{table}-changelog"
 
 
+CHANGELOGS = tuple(changelog_of(table) for table in TABLES)
+"""Of all tables."""
+
+
 def partition_of(connection: ConnectionId, partitions: int) -> int:
     """The partition of everything that concerns a connection, on every topic: from its id alone."""
     return crc32(connection.encode()) % partitions

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, for_code
 from stream.errors import LogUnavailable, SettingsError
 from stream.kafka.protocol import SetTopicConfigs, TopicMetadata, topic_id
 from stream.settings import Settings
-from stream.topics import MAX_RECORD_BYTES, TABLES, TOPICS, changelog_of
+from stream.topics import CHANGELOGS, MAX_RECORD_BYTES, TOPICS
 
 EXISTS = 36
 
@@ -53,7 +53,7 @@ def wanted_configs(min_insync: int) -> dict[str, dict[str, str]]:
     }
     return {
         **{topic.name: topic.config(min_insync) for topic in TOPICS},
-        **{changelog_of(table): changelog for table in TABLES},
+        **dict.fromkeys(CHANGELOGS, changelog),
     }
 
 

@@ -17,7 +17,7 @@ from stream.kafka.batches import PartitionWriter
 from stream.kafka.protocol import TopicMetadata, ask_any
 from stream.records import AnyRecord, ConnectionId, LogPosition
 from stream.telemetry import APPENDS
-from stream.topics import HR_EVENTS, MAX_RECORD_BYTES, TABLES, TOPIC_OF, TOPICS, changelog_of, partition_of
+from stream.topics import CHANGELOGS, HR_EVENTS, MAX_RECORD_BYTES, TOPIC_OF, TOPICS, partition_of
 
 OVERHEAD = 64 * 1024
 """Room for the frames around the largest record."""
@@ -53,7 +53,7 @@ class EventLog:
         After `stop` it may be called again.
         """
         self._address = address_of(self._bootstrap)
-        names = [topic.name for topic in TOPICS] + [changelog_of(table) for table in TABLES]
+        names = [*(topic.name for topic in TOPICS), *CHANGELOGS]
         async with admin(self._address) as client:
             found = await describe(client, names)
         if missing := [name for name in names if name not in found]:

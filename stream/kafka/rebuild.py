@@ -18,7 +18,7 @@ from aiokafka.structs import OffsetAndMetadata
 from stream.errors import Fatal, LogUnavailable
 from stream.kafka.admin import admin, apply, describe
 from stream.kafka.reader import COORDINATOR_MOVES, Extent, LogReader
-from stream.topics import APP, INPUTS, TABLES, changelog_of
+from stream.topics import APP, CHANGELOGS, INPUTS
 
 LOOK_AGAIN_S = 0.2
 GONE_S = 30.0
@@ -58,7 +58,7 @@ class Rebuild:
         await self._read_from_the_beginning()
         partitions = len({number for _, number in self._extents})
         async with admin(self._bootstrap) as client:
-            await _delete(client, [changelog_of(table) for table in TABLES])
+            await _delete(client, list(CHANGELOGS))
             await apply(client, partitions, replicas, min_insync)
 
     async def _read_from_the_beginning(self) -> None:

@@ -16,14 +16,7 @@ from stream.codec import decode
 from stream.errors import LogUnavailable, RecordRefused
 from stream.kafka.admin import admin
 from stream.records import AnyRecord
-from stream.topics import (
-    APP,
-    INPUTS,
-    MAX_RECORD_BYTES,
-    TABLES,
-    Topic,
-    changelog_of,
-)
+from stream.topics import APP, CHANGELOGS, INPUTS, MAX_RECORD_BYTES, TABLES, Topic, changelog_of
 
 ANSWER_S = 5.0
 READ_S = 60.0
@@ -50,7 +43,7 @@ class Sight:
     async def ends(self) -> dict[str, int] | None:
         """Where the topics end that folds and lanes write to, and hr-events; None while Kafka does not say."""
         assert self._consumer is not None
-        names = [topic.name for topic in INPUTS] + [changelog_of(table) for table in TABLES]
+        names = [*(topic.name for topic in INPUTS), *CHANGELOGS]
         try:
             async with asyncio.timeout(ANSWER_S):
                 found = await self._consumer.end_offsets([TopicPartition(name, self._partition) for name in names])

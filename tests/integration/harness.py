@@ -28,13 +28,13 @@ from stream.kafka.event_log import EventLog
 from stream.kafka.reader import LogReader
 from stream.records import AnyRecord
 from stream.settings import Settings
-from stream.topics import APP, INPUTS, TABLES, TOPICS, Topic, changelog_of
+from stream.topics import APP, CHANGELOGS, INPUTS, TABLES, TOPICS, Topic
 from stream.vault.keyfile import load_vault
 from tests.e2e.waiting import until
 from tests.kafka_broker import running
 
 PARTITIONS = 2
-NAMES = [topic.name for topic in TOPICS] + [changelog_of(table) for table in TABLES]
+NAMES = [*(topic.name for topic in TOPICS), *CHANGELOGS]
 
 
 @pytest.fixture(scope="session")

@@ -19,15 +19,14 @@ from stream.kafka.event_log import EventLog
 from stream.records import ContactUpsert, DeadLetter
 from stream.tether import tethered
 from stream.topics import (
+    CHANGELOGS,
     CONTACT_UPSERTS,
     DEAD_LETTERS,
     EMPLOYEES,
     HR_EVENTS,
     INPUTS,
     OUTCOMES,
-    TABLES,
     Topic,
-    changelog_of,
     partition_of,
 )
 from tests.e2e.processes import environment
@@ -110,7 +109,7 @@ async def test_tables_that_are_lost_with_their_changelogs_are_rebuilt_from_the_l
 ) -> None:
     rows, wishes = await story(bootstrap, tmp_path)
     shutil.rmtree(tmp_path / "worker")
-    await recreate(bootstrap, [changelog_of(table) for table in TABLES])
+    await recreate(bootstrap, list(CHANGELOGS))
     await commit(bootstrap, 0)
 
     async with desk(bootstrap, tmp_path) as rebuilt:
@@ -130,7 +129,7 @@ async def test_an_outcome_that_is_folded_before_its_wish_is_not_lost(bootstrap: 
             await log.append(created(wish, "460000000001"))
             await one.folded()
             rows = one.rows("contacts")
-        await recreate(bootstrap, [changelog_of(table) for table in TABLES])
+        await recreate(bootstrap, list(CHANGELOGS))
         await commit(bootstrap, 0)
 
         second = Desk(bootstrap, tmp_path / "second")

@@ -9,7 +9,7 @@ from stream.errors import SettingsError
 from stream.kafka.admin import Difference, admin, apply, check, describe, partition_count, wanted_configs
 from stream.kafka.protocol import SetTopicConfigs
 from stream.settings import Settings
-from stream.topics import CONNECTIONS, HR_EVENTS, TABLES, TOKENS, TOPICS, changelog_of
+from stream.topics import CHANGELOGS, CONNECTIONS, HR_EVENTS, TOKENS, TOPICS
 from tests.e2e.waiting import until
 from tests.integration.harness import NAMES
 
@@ -33,7 +33,7 @@ async def test_applying_twice_changes_nothing_and_leaves_no_difference(bootstrap
         assert await apply(client, 2, 1, 1) == []
         assert await check(client, 2, 1) == []
         assert await describe(client, NAMES) == before
-    assert set(before) == {t.name for t in TOPICS} | {changelog_of(table) for table in TABLES}
+    assert set(before) == {t.name for t in TOPICS} | set(CHANGELOGS)
     assert {count for _, count in before.values()} == {2}
     assert len({topic_id for topic_id, _ in before.values()}) == len(before)
 
@@ -56,7 +56,7 @@ async def test_each_difference_is_named_and_mended(bootstrap: str) -> None:
 
 async def test_setting_one_value_leaves_compaction_as_it_is(bootstrap: str) -> None:
     compacted = [name for name, config in wanted_configs(1).items() if config["cleanup.policy"] == "compact"]
-    assert set(compacted) == {CONNECTIONS.name, TOKENS.name, *map(changelog_of, TABLES)}
+    assert set(compacted) == {CONNECTIONS.name, TOKENS.name, *CHANGELOGS}
     async with admin(bootstrap) as client:
         await client._send_to_controller(SetTopicConfigs({name: {"retention.ms": "5000"} for name in compacted}))
         await until_differs(

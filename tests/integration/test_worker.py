@@ -17,17 +17,7 @@ from agents.partition import Partition
 from stream.codec import canonical
 from stream.fence import Fence
 from stream.records import ConnectionId, SyncOutcome
-from stream.topics import (
-    CONNECTIONS,
-    DEAD_LETTERS,
-    EMPLOYEES,
-    HR_EVENTS,
-    OUTCOMES,
-    TABLES,
-    Topic,
-    changelog_of,
-    partition_of,
-)
+from stream.topics import CHANGELOGS, CONNECTIONS, DEAD_LETTERS, EMPLOYEES, HR_EVENTS, OUTCOMES, Topic, partition_of
 from tests.e2e.waiting import until
 from tests.integration.connected import SECOND_NAME, Vendors, WorkerProcess, tell
 from tests.integration.harness import PARTITIONS, Desk, commit, committed, desk, event_log, records, recreate, values
@@ -168,7 +158,7 @@ async def test_a_replay_of_all_that_was_done_calls_nobody(bootstrap: str, vendor
             await first.folded()
             await until("nothing is owed", lambda: first.lanes is not None and not first.lanes.debts)
             rows = first.meaning()
-        await recreate(bootstrap, [changelog_of(table) for table in TABLES])
+        await recreate(bootstrap, list(CHANGELOGS))
         await commit(bootstrap, 0)
         calls, readings = len(vendors.calls), vendors.readings
 
