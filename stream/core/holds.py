@@ -106,9 +106,9 @@ def tried_again(person: Person | None, event: int, contacts: Mapping[ContactKey,
     state = None if person.contact_key is None else contacts.get(person.contact_key)
     if state is None:
         return End("has no contact any more")
-    if state.debt.wanted < person.snapshot or state.debt.owed:
+    if state.debt.wanted < person.upsert or state.debt.owed:
         return None
-    if state.debt.settled >= person.snapshot:
+    if state.debt.settled >= person.upsert:
         return End("is right")
     return End(f"still waits: {state.error}", well=False)
 

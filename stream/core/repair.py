@@ -61,6 +61,6 @@ def standing(
     if person.contact_key is None:
         return "repaired"  # their contact has passed on to somebody else, in the same fold
     contact = contact_of(person.contact_key)
-    if contact is None or contact.debt.wanted < person.snapshot or contact.debt.unseen:
+    if contact is None or contact.debt.wanted < person.upsert or contact.debt.unseen:
         return "to repair"
     return "repaired" if contact.debt.settled >= contact.debt.wanted else "held"

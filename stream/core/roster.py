@@ -339,7 +339,7 @@ class _Folding:
             # A contact that passes on must be known as the new person's, even if it shows the same.
             if desired == person.shown and not insists and who not in self.took_over:
                 continue
-            self.change(who, shown=desired)
+            self.change(who, shown=desired, upsert=self.position.offset)
             yield ContactUpsert(
                 connection=snapshot.connection,
                 contact_key=person.contact_key,

@@ -41,7 +41,8 @@ class Person(Row):
     insisted: the greatest hr-events offset that wants the contact put right even if nothing seems to have changed.
     decision: the last one that an event brought, and decided: that event's offset. It counts until it is read.
     email: the address this person claims. contact_key: the contact that stands for this person.
-    shown: what the last upsert of that contact says. snapshot: employees offset of the last one that was applied.
+    shown: what the last upsert of that contact says. upsert: employees offset of the reading that brought that upsert.
+    snapshot: employees offset of the last reading that was applied; it may have brought nothing new.
     problem: why the last reading could not decide something. mapping: the version that it was made under.
     heard_of: the latest change that an event told of, by BambooHR's clock. read_at: of the last reading, by ours.
     decides_on: the day on which the date alone changes whether this person counts as at work; None = no day does.
@@ -56,6 +57,7 @@ class Person(Row):
     email: Email | None = None
     contact_key: ContactKey | None = None
     shown: DesiredContact | None = None
+    upsert: int = NOTHING
     snapshot: int = NOTHING
     problem: str | None = None
     heard_of: AwareDatetime | None = None

@@ -129,7 +129,7 @@ class Owner:
             wish = upsert(len(self.log), title=f"At {len(self.log)}")
             contact = folds.wish(None, wish, at(EMPLOYEES, len(self.log)))
             self.contacts[key] = contact.model_copy(update={"employee": employee})
-            update |= {"shown": wish.desired, "contact_key": key, "snapshot": wish.cause.offset}
+            update |= {"shown": wish.desired, "contact_key": key, "upsert": wish.cause.offset}
         self.people[employee] = person.model_copy(update=update)
         self.reconciler.person_changed(employee)
         if employee in self.differing and not self.zoho_waits:
