@@ -494,6 +494,25 @@ def report(hours: str = "24") -> Asked:
     return Asked(cause=at("rosterbook.commands", 4), arguments={"hours": hours})
 
 
+def test_a_report_says_that_the_log_does_not_reach_back_as_far_as_it_looks_also_when_it_was_read_just_before() -> None:
+    async def none_heard(_: datetime) -> list[Heard]:
+        return []
+
+    async def live(owner: Owner) -> None:
+        owner.deliveries = DeliveryLog((delivery(8, minute=-5, accepted=True),), full=True)
+        await owner.reconciler.carry_out(ASKED)
+        done = await completeness(owner, none_heard).carry_out(report())
+        assert owner.of(PollOutcome)[-1].log.whole, "nothing was sent since the poll"
+        assert cast(Any, done.result)["log"]["whole"] is False
+        assert "in BambooHR's log do not reach back farther than 20" in done.says
+        owner.deliveries = DeliveryLog(owner.deliveries.lines)
+        done = await completeness(owner, none_heard).carry_out(report())
+        assert cast(Any, done.result)["log"]["whole"] is True
+        assert "do not reach" not in done.says
+
+    lived(live)
+
+
 def test_a_report_looks_back_and_names_what_was_missing_and_has_it_read() -> None:
     async def live(owner: Owner) -> None:
         owner.change(7, 8, minute=-60)
