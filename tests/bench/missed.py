@@ -46,19 +46,18 @@ async def _figures(world: World, count: int) -> list[Figure]:
     report, report_s = await _told(world, deadline, "--report")
     named = {change["employee"] for change in report["missing_changes"]}
     fetched = {change["employee"] for change in report["missing_changes"] if change["fetched_at"]}
-    read = f"{poll['read_again']} read again, of whom {poll['read_again'] - len(dropped)} since they were read too soon"
-    note = f"{count} people, {len(dropped)} webhooks dropped"
+    note = f"{count} people, {len(dropped)} webhooks dropped; the poll at the end read {poll['read_again']} again"
     return [
-        Figure("people who differ after the poll", differ, "people", target=NONE, note=f"{note}; {read}"),
+        Figure("people who differ after the poll", differ, "people", target=NONE, note=note),
         Figure("dropped ones that the report does not name", len(dropped - named), "people", target=NONE),
         Figure("others that the report names", len(named - dropped), "people", target=NONE),
         Figure("named ones that were not fetched", len(named - fetched), "people", target=NONE),
         Figure(
             "a log that does not reach back says so",
-            float(poll["log"]["whole"] is False),
+            float(report["log"]["whole"] is False),
             "",
             target=Target(">=", 1) if count - len(dropped) > 200 else None,
-            note=f"{poll['log']['lines']} deliveries in BambooHR's log",
+            note=f"{report['log']['lines']} deliveries in BambooHR's log",
         ),
         Figure("the poll, until all were read and put right", poll_s, "s"),
         Figure("the report", report_s, "s", note=f"{report['looked_at']} changes"),
