@@ -7,14 +7,20 @@ import signal
 
 import cyclopts
 
+from agents.cli import long_lived
+
 
 def register(app: cyclopts.App) -> None:
     """Add the command."""
     app.command(gateway)
 
 
-async def gateway() -> None:
+def gateway() -> None:
     """Receive webhooks until told to end. Starts with or without Kafka, and connects as soon as it is there."""
+    long_lived.run(_receive())
+
+
+async def _receive() -> None:
     from stream.gateway.process import serve
     from stream.kafka.embedded import running_broker
     from stream.records import ConnectionId, Sealed

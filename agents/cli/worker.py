@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import threading
 
 import cyclopts
 
+from agents.cli import long_lived
+
 HARD_END_S = 4.5
 """A worker that was told to end and has not by then is ended: what it left half done is what a crash leaves too."""
-
-GARBAGE_EVERY = (10_000, 20, 10)
-"""Objects made, and rounds, between searches for cycles: a plan or a first load makes millions of objects that live,
-and Python's own numbers would spend a quarter of its time on looking at them again and again."""
 
 
 def register(app: cyclopts.App) -> None:
@@ -25,10 +22,7 @@ def register(app: cyclopts.App) -> None:
 
 def worker() -> None:
     """Fold the log and pay the debts, until told to end."""
-    import uvloop
-
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the loop of Faust's consumer too, in its own thread
-    asyncio.run(_work())
+    long_lived.run(_work())
 
 
 async def _work() -> None:
@@ -40,7 +34,6 @@ async def _work() -> None:
     from stream.telemetry import configure_logging
     from stream.vault.keyfile import load_vault
 
-    gc.set_threshold(*GARBAGE_EVERY)
     settings = load_settings()
     configure_logging(settings)
     vault = load_vault(settings)
