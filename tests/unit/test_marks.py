@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
 from urllib.parse import quote_plus, urlencode
 
 import pytest
@@ -42,8 +43,11 @@ def test_a_secret_is_found_in_files_and_in_processes(tmp_path: Path) -> None:
     (tmp_path / "logs" / "a.log").write_text(f"said: {SECRET}")
     (tmp_path / "0.index").write_text(SECRET)
     assert MARKS.found(files(tmp_path)) == ["the secret in logs/a.log"]
-    script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()', sys.argv[1]], check=True)"
-    with subprocess.Popen([sys.executable, "-c", script, SECRET], stdin=subprocess.PIPE) as child:
+    inner = "print('here', flush=True); input()"
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}, sys.argv[1]], check=True)"
+    with subprocess.Popen([sys.executable, "-c", script, SECRET], stdin=PIPE, stdout=PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"here\n"
         found = MARKS.found(processes(child.pid))
         child.communicate(b"\n")
     assert {line.partition(" of ")[0] for line in found} == {"the secret in command line"}
