@@ -47,23 +47,25 @@ class Clocks:
 
     def shown(self, who: str, at: datetime) -> None:
         """This is what `who` says that the time is."""
-        ahead = at - self._clock.now()
+        self._is_ahead(who, at - self._clock.now())
+
+    def _is_ahead(self, who: str, ahead: timedelta) -> None:
         before = abs(self._ahead.get(who, timedelta())) > self._tolerance
         self._ahead[who] = ahead
         if (abs(ahead) > self._tolerance) != before:
             tell = logger.info if before else logger.warning
             tell("clocks.together_again" if before else "clocks.apart", other=who, ahead_s=round(ahead.total_seconds()))
 
-    def delivered(self, sent: datetime) -> None:
-        """A webhook that is BambooHR's says that it was sent then."""
-        ahead = sent - self._clock.now()
+    def delivered(self, sent: datetime, received: datetime) -> None:
+        """A webhook that is BambooHR's says that it was sent then; it came when our clock showed `received`."""
+        ahead = sent - received
         if ahead >= -self._tolerance:
             self._late.clear()
-            self.shown(DELIVERIES, sent)
+            self._is_ahead(DELIVERIES, ahead)
             return
         self._late.append(ahead)
         if len(self._late) == LATE_IN_A_ROW:
-            self.shown(DELIVERIES, self._clock.now() + max(self._late))
+            self._is_ahead(DELIVERIES, max(self._late))
 
     def of_answers(self) -> aiohttp.TraceConfig:
         """For a client's session: looks at the Date of every answer."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from stream.errors import NewerRecord, UndecodableRecord
-from stream.records import SCHEMA, AnyRecord, Outcome
-from stream.topics import OUTCOMES, TOPICS, Topic
+from stream.records import SCHEMA, AnyRecord, ConnectionId, EmployeeId, HrEvent, HrEventKind, Outcome
+from stream.topics import HR_EVENTS, OUTCOMES, TOPIC_OF, TOPICS, Topic
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     topic.name: TypeAdapter(Outcome if topic is OUTCOMES else reduce(or_, topic.records)) for topic in TOPICS
@@ -21,11 +22,42 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
 _FIELDS = {
     field.alias or name for topic in TOPICS for record in topic.records for name, field in record.model_fields.items()
 }
+_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
+_SILENT = HrEvent(
+    connection=ConnectionId(""), employees=(), kind="webhook", received_at=datetime.min.replace(tzinfo=UTC)
+)
+_LEAST = _SILENT.model_dump(by_alias=True)
+"""What an HR event says where nothing else is told."""
+
+
+class Written(NamedTuple):
+    """A record as its topic carries it."""
+
+    topic: Topic
+    connection: ConnectionId
+    key: bytes
+    value: bytes
 
 
 def canonical(model: BaseModel) -> bytes:
     """The canonical JSON of a model."""
-    return orjson.dumps(model.model_dump(by_alias=True), option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+    return orjson.dumps(model.model_dump(by_alias=True), option=_CANONICAL)
+
+
+def written(record: AnyRecord) -> Written:
+    topic = TOPIC_OF[type(record)]
+    return Written(topic, record.connection, topic.key_of(record), canonical(record))
+
+
+def written_event(
+    connection: ConnectionId, kind: HrEventKind, employees: tuple[EmployeeId, ...], received_at: datetime, **more: Any
+) -> Written:
+    """`written(HrEvent(...))` for fields that need no check any more, at a fourth of its cost: the gateway makes one of
+    each delivery. more: the other fields that say something, by name.
+    """
+    said = {"connection": connection, "kind": kind, "employees": employees, "received_at": received_at, **more}
+    value = orjson.dumps({**_LEAST, **said}, option=_CANONICAL)
+    return Written(HR_EVENTS, connection, connection.encode(), value)
 
 
 def fingerprint(model: BaseModel) -> str:

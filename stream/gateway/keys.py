@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hmac import HMAC
 
+from stream.bamboohr.signature import keyed
 from stream.errors import RosterbookError
 from stream.records import Connection, ConnectionId, Sealed, WebhookRegistration
 from stream.telemetry import log
@@ -22,7 +24,7 @@ class Opened:
     pending: a webhook is being registered, or none has been yet: there may be a key that is not stored.
     """
 
-    keys: tuple[bytes, ...]
+    keys: tuple[HMAC, ...]
     whole: bool
     pending: bool
 
@@ -52,7 +54,7 @@ class Keys:
         keys = []
         for one in sealed:
             try:
-                keys.append(self._open_key(connection.connection, one).encode())
+                keys.append(keyed(self._open_key(connection.connection, one).encode()))
             except RosterbookError as error:
                 if say:
                     logger.error("gateway.key_unreadable", connection=connection.connection, reason=error.message)

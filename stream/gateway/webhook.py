@@ -22,6 +22,7 @@ from stream.bamboohr.payloads import Notice, understand
 from stream.bamboohr.signature import SIGNATURE, TIMESTAMP, instant, is_of_our_time, is_signed
 from stream.clock import Clock
 from stream.clocks import Clocks
+from stream.codec import Written, written_event
 from stream.errors import LogUnavailable, RecordRefused
 from stream.gateway import answers
 from stream.gateway.answers import Answer
@@ -30,22 +31,26 @@ from stream.gateway.body import BodyIncomplete, BodyTooLarge, read_body
 from stream.gateway.keys import Keys
 from stream.kafka.event_log import EventLog
 from stream.kafka.view import CompactedView
-from stream.records import Connection, ConnectionId, DeadLetter, HrEvent, WebhookRegistration
+from stream.records import Connection, ConnectionId, DeadLetter, WebhookRegistration
 from stream.telemetry import DEAD_LETTERED, WEBHOOKS, log
 
 logger = log("gateway")
 
 APPEND_S = 4.0
 READ_TO_END_S = 3.0
-KEPT_HEADERS = (SIGNATURE, TIMESTAMP, hdrs.CONTENT_TYPE, hdrs.CONTENT_ENCODING)
+CONTENT_TYPE, CONTENT_ENCODING = str(hdrs.CONTENT_TYPE), str(hdrs.CONTENT_ENCODING)
+KEPT_HEADERS = (SIGNATURE, TIMESTAMP, CONTENT_TYPE, CONTENT_ENCODING)
 
 
 class Delivery(NamedTuple):
-    """A request as far as it matters. headers: of KEPT_HEADERS those that came, as text that can be kept."""
+    """A request as far as it matters. headers: of KEPT_HEADERS those that came, as text that can be kept. sent_at: as
+    its timestamp says, None where it says nothing that can be read.
+    """
 
     body: bytes
     headers: dict[str, str]
     received_at: datetime
+    sent_at: datetime | None
 
 
 class Webhooks:
@@ -85,11 +90,12 @@ class Webhooks:
         if not self._connections.loaded.is_set():
             return answers.NOT_LOADED
         try:
-            delivery = Delivery(await read_body(request), _kept(request), self._clock.now())
+            body, headers = await read_body(request), _kept(request)
         except BodyTooLarge:
             return answers.TOO_LARGE
         except BodyIncomplete:
             return answers.BODY_INCOMPLETE
+        delivery = Delivery(body, headers, self._clock.now(), instant(headers.get(TIMESTAMP, "")))
         if self._refusal(connection, delivery) is not None:
             try:
                 async with asyncio.timeout(READ_TO_END_S):
@@ -105,8 +111,8 @@ class Webhooks:
         return await self._keep(connection, delivery)
 
     def _compare_clocks(self, delivery: Delivery) -> None:
-        if (sent := instant(delivery.headers[TIMESTAMP])) is not None:
-            self._clocks.delivered(sent)
+        if delivery.sent_at is not None:
+            self._clocks.delivered(delivery.sent_at, delivery.received_at)
 
     def _connection(self, connection: ConnectionId) -> Connection | None:
         record = self._connections.records.get(_settings_key(connection))
@@ -114,7 +120,8 @@ class Webhooks:
 
     def _refusal(self, connection: ConnectionId, delivery: Delivery) -> Answer | None:
         """Why the delivery is not taken, by the connections as they are known now."""
-        if not self._connections.outdated.isdisjoint((_settings_key(connection), _webhook_key(connection))):
+        outdated = self._connections.outdated
+        if outdated and not outdated.isdisjoint((_settings_key(connection), _webhook_key(connection))):
             return answers.NEWER_SETTINGS
         record = self._connection(connection)
         if record is None:
@@ -127,7 +134,7 @@ class Webhooks:
             if not opened.whole:
                 return answers.KEY_UNREADABLE
             return answers.NOT_REGISTERED if opened.pending else answers.UNAUTHORIZED
-        if not is_of_our_time(timestamp, delivery.received_at, self._max_age):
+        if not is_of_our_time(delivery.sent_at, delivery.received_at, self._max_age):
             return answers.NOT_OF_OUR_TIME
         return None
 
@@ -138,34 +145,32 @@ class Webhooks:
     async def _keep(self, connection: ConnectionId, delivery: Delivery) -> Answer:
         try:
             headers = delivery.headers
-            notice = understand(delivery.body, headers.get(hdrs.CONTENT_TYPE), headers.get(hdrs.CONTENT_ENCODING))
+            notice = understand(delivery.body, headers.get(CONTENT_TYPE), headers.get(CONTENT_ENCODING))
         except RecordRefused as error:
-            return await self._append([_dead_letter(connection, delivery, error)], answers.DEAD_LETTERED)
+            return await self._append(answers.DEAD_LETTERED, letter=_dead_letter(connection, delivery, error))
         if not notice.employees:
             return answers.IGNORED
-        records: list[HrEvent | DeadLetter] = [_event(connection, delivery, notice)]
-        if notice.refused is not None:
-            records.append(_dead_letter(connection, delivery, RecordRefused(notice.refused)))
+        refused = None if notice.refused is None else RecordRefused(notice.refused)
+        letter = None if refused is None else _dead_letter(connection, delivery, refused)
         try:
-            return await self._append(records, answers.ACCEPTED)
+            return await self._append(answers.ACCEPTED, _event(connection, delivery, notice), letter)
         except RecordRefused as error:  # its names of fields are longer than a record may be
-            return await self._append([_dead_letter(connection, delivery, error)], answers.DEAD_LETTERED)
+            return await self._append(answers.DEAD_LETTERED, letter=_dead_letter(connection, delivery, error))
 
-    async def _append(self, records: list[HrEvent | DeadLetter], answer: Answer) -> Answer:
+    async def _append(self, answer: Answer, event: Written | None = None, letter: DeadLetter | None = None) -> Answer:
         began = self._appends.began()
         try:
-            if len(records) == 1:
-                await self._log.append(records[0], deadline=APPEND_S)
+            if event is not None and letter is None:
+                await self._log.append(event, deadline=APPEND_S)
             else:
-                await self._log.append_all(records, deadline=APPEND_S)
+                await self._log.append_all([one for one in (event, letter) if one is not None], deadline=APPEND_S)
         except LogUnavailable as error:
             self._appends.failed(began, error.message)
             return answers.LOG_UNAVAILABLE
         self._appends.succeeded()
-        for record in records:
-            if isinstance(record, DeadLetter):
-                DEAD_LETTERED.labels("gateway").inc()
-                logger.warning("gateway.dead_lettered", connection=record.connection, reason=record.message)
+        if letter is not None:
+            DEAD_LETTERED.labels("gateway").inc()
+            logger.warning("gateway.dead_lettered", connection=letter.connection, reason=letter.message)
         return answer
 
 
@@ -186,9 +191,9 @@ def _kept(request: web.BaseRequest) -> dict[str, str]:
     }
 
 
-def _event(connection: ConnectionId, delivery: Delivery, notice: Notice) -> HrEvent:
-    return HrEvent(
-        connection=connection,
+def _event(connection: ConnectionId, delivery: Delivery, notice: Notice) -> Written:
+    return written_event(
+        connection,
         employees=notice.employees,
         kind="webhook",
         types=notice.types,

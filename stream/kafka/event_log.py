@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerClosed
 
-from stream.codec import canonical
+from stream.codec import Written, written
 from stream.errors import LogUnavailable, RecordRefused
 from stream.kafka.address import Bootstrap, address_of
 from stream.kafka.admin import admin, describe
@@ -152,7 +152,7 @@ class EventLog:
         return partition_of(connection, self.partitions)
 
     async def append(
-        self, record: AnyRecord, *, deadline: float | None = None, partition: int | None = None
+        self, record: AnyRecord | Written, *, deadline: float | None = None, partition: int | None = None
     ) -> LogPosition:
         """Append one record. Raises LogUnavailable when it is not confirmed in time, RecordRefused when too large.
 
@@ -167,7 +167,7 @@ class EventLog:
         return self._position(writer, offset)
 
     async def append_all(
-        self, records: Sequence[AnyRecord], *, deadline: float | None = None, partition: int | None = None
+        self, records: Sequence[AnyRecord | Written], *, deadline: float | None = None, partition: int | None = None
     ) -> list[LogPosition]:
         """Append records in order; they travel together. After an error some of them may be in the log."""
         deadline = self._deadline if deadline is None else deadline
@@ -185,16 +185,15 @@ class EventLog:
         self._newest[place] = max(offset, self._newest.get(place, -1))
         return LogPosition(topic=topic, topic_id=self._topic_ids[topic], partition=writer.partition, offset=offset)
 
-    def _ready(self, record: AnyRecord, partition: int | None) -> tuple[PartitionWriter, bytes, bytes]:
+    def _ready(self, record: AnyRecord | Written, partition: int | None) -> tuple[PartitionWriter, bytes, bytes]:
         """Who writes the record, its key and its value."""
         self._connected()
-        topic = TOPIC_OF[type(record)]
-        key, value = topic.key_of(record), canonical(record)
+        topic, connection, key, value = record if isinstance(record, Written) else written(record)
         if len(key) + len(value) + FRAME_BYTES > topic.max_record_bytes:
             raise RecordRefused(
-                f"A record of {len(value)} bytes is over the limit of {topic.name}.", connection=record.connection
+                f"A record of {len(value)} bytes is over the limit of {topic.name}.", connection=connection
             )
-        partition = self.partition_of(record.connection) if partition is None else partition
+        partition = self.partition_of(connection) if partition is None else partition
         return self._writer(topic.name, partition), key, value
 
     def _writer(self, topic: str, partition: int) -> PartitionWriter:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.bamboohr.payloads import understand
-from stream.codec import canonical, decode
+from stream.codec import canonical, decode, written, written_event
 from stream.errors import UndecodableRecord
 from stream.records import ConnectionId, HrEvent
 from stream.topics import HR_EVENTS
@@ -30,14 +30,16 @@ NAMES = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, m
 def must_be_kept_or_refused(body: bytes, content_type: str | None) -> None:
     with suppress(UndecodableRecord):
         notice = understand(body, content_type)
-        record = HrEvent(
-            connection=ConnectionId("acme"),
-            employees=notice.employees,
-            kind="webhook",
-            changed_fields=notice.changed_fields,
-            occurred_at=notice.occurred_at,
-            received_at=AT,
-        )
+        said: dict[str, Any] = {
+            "employees": notice.employees,
+            "kind": "webhook",
+            "types": notice.types,
+            "changed_fields": notice.changed_fields,
+            "occurred_at": notice.occurred_at,
+            "received_at": AT,
+        }
+        record = HrEvent(connection=ConnectionId("acme"), **said)
+        assert written_event(ConnectionId("acme"), **said) == written(record)
         assert decode(HR_EVENTS, canonical(record)) == record
 
 

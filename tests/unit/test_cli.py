@@ -23,7 +23,7 @@ from agents.cli.acceptance import wait_until_in_service
 from agents.cli.standing import standing, tell_why
 from agents.cli.surroundings import gateway_url, worker_url
 from agents.cli.up import make_state_folder
-from stream.bamboohr.signature import is_signed
+from stream.bamboohr.signature import is_signed, keyed
 from stream.clock import SystemClock
 from stream.errors import ActionNeeded, BrokerFailed, CredentialsRefused, Retriable, SettingsError
 from stream.records import BambooHrSettings, Connection, ConnectionId, Sealed, ZohoSettings
@@ -267,7 +267,7 @@ class Service:
     async def webhook(self, request: web.Request) -> web.Response:
         body = await request.read()
         headers = request.headers
-        keys = [KEY.reveal.encode()]
+        keys = [keyed(KEY.reveal.encode())]
         self.signed.append(
             is_signed(keys, body, headers["X-BambooHR-Timestamp"], headers["X-BambooHR-Signature"])
             and request.match_info["connection"] == "acme"

@@ -51,16 +51,16 @@ def test_the_clock_that_is_farthest_is_named() -> None:
 
 def test_a_webhook_from_the_future_tells_of_a_clock_and_one_that_comes_in_time_takes_that_back() -> None:
     clocks = Clocks(FakeClock(), 60)
-    clocks.delivered(START + after(90))
+    clocks.delivered(START + after(90), START)
     assert "90 s behind that of BambooHR's webhooks" in clocks.warnings()[0]
-    clocks.delivered(START - after(2))
+    clocks.delivered(START - after(2), START)
     assert clocks.warnings() == []
 
 
 def test_webhooks_that_come_late_may_be_repetitions_unless_all_are_late() -> None:
     clocks = Clocks(FakeClock(), 60)
     for age in (4000, 1, *range(300, 300 + LATE_IN_A_ROW - 1)):
-        clocks.delivered(START - after(age))
+        clocks.delivered(START - after(age), START)
         assert clocks.warnings() == []
-    clocks.delivered(START - after(4000))
+    clocks.delivered(START - after(4000), START)
     assert "300 s ahead of that of BambooHR's webhooks" in clocks.warnings()[0]
