@@ -31,11 +31,12 @@ class Clocks:
         self._clock = clock
         self._tolerance = timedelta(seconds=tolerance)
         self._ahead: dict[str, timedelta] = {}
+        self._apart: set[str] = set()
         self._late: deque[timedelta] = deque(maxlen=LATE_IN_A_ROW)
 
     def warnings(self) -> list[str]:
         """One sentence if a clock is too far from ours, about the one that is farthest."""
-        far = {who: ahead for who, ahead in self._ahead.items() if abs(ahead) > self._tolerance}
+        far = {who: self._ahead[who] for who in self._apart}
         if not far:
             return []
         who = max(far, key=lambda who: abs(far[who]))
@@ -50,9 +51,9 @@ class Clocks:
         self._is_ahead(who, at - self._clock.now())
 
     def _is_ahead(self, who: str, ahead: timedelta) -> None:
-        before = abs(self._ahead.get(who, timedelta())) > self._tolerance
         self._ahead[who] = ahead
-        if (abs(ahead) > self._tolerance) != before:
+        if (abs(ahead) > self._tolerance) != (before := who in self._apart):
+            self._apart ^= {who}
             tell = logger.info if before else logger.warning
             tell("clocks.together_again" if before else "clocks.apart", other=who, ahead_s=round(ahead.total_seconds()))
 

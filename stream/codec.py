@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from stream.errors import NewerRecord, UndecodableRecord
-from stream.records import SCHEMA, AnyRecord, ConnectionId, EmployeeId, HrEvent, HrEventKind, Outcome
+from stream.records import SCHEMA, AnyRecord, ConnectionId, HrEvent, Outcome
 from stream.topics import HR_EVENTS, OUTCOMES, TOPIC_OF, TOPICS, Topic
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
@@ -49,15 +49,12 @@ def written(record: AnyRecord) -> Written:
     return Written(topic, record.connection, topic.key_of(record), canonical(record))
 
 
-def written_event(
-    connection: ConnectionId, kind: HrEventKind, employees: tuple[EmployeeId, ...], received_at: datetime, **more: Any
-) -> Written:
-    """`written(HrEvent(...))` for fields that need no check any more, at a fourth of its cost: the gateway makes one of
-    each delivery. more: the other fields that say something, by name.
+def written_event(said: dict[str, Any]) -> Written:
+    """`written(HrEvent(**said))` for fields that need no check any more, at a sixth of its cost: the gateway makes one
+    of each delivery.
     """
-    said = {"connection": connection, "kind": kind, "employees": employees, "received_at": received_at, **more}
-    value = orjson.dumps({**_LEAST, **said}, option=_CANONICAL)
-    return Written(HR_EVENTS, connection, connection.encode(), value)
+    connection: ConnectionId = said["connection"]
+    return Written(HR_EVENTS, connection, connection.encode(), orjson.dumps(_LEAST | said, option=_CANONICAL))
 
 
 def fingerprint(model: BaseModel) -> str:

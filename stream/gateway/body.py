@@ -24,11 +24,11 @@ async def read_body(request: web.BaseRequest) -> bytes:
     """Exactly the bytes that were sent, still compressed if they were. At most 1 MiB, that included."""
     content = request.content
     try:
-        _must_fit(request.content_length or 0)
         if content.is_eof():  # small bodies arrive with their headers
             body = content.read_nowait()
             _must_fit(len(body))
             return body
+        _must_fit(request.content_length or 0)
         if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0  # the answer itself has not begun

@@ -193,16 +193,18 @@ def _kept(request: web.BaseRequest) -> dict[str, str]:
 
 def _event(connection: ConnectionId, delivery: Delivery, notice: Notice) -> Written:
     return written_event(
-        connection,
-        employees=notice.employees,
-        kind="webhook",
-        types=notice.types,
-        changed_fields=notice.changed_fields,
-        occurred_at=notice.occurred_at,
-        received_at=delivery.received_at,
-        digest=hashlib.sha256(delivery.body).hexdigest(),
-        raw=b64encode(delivery.body).decode("ascii"),
-        headers=delivery.headers,
+        {
+            "connection": connection,
+            "employees": notice.employees,
+            "kind": "webhook",
+            "types": notice.types,
+            "changed_fields": notice.changed_fields,
+            "occurred_at": notice.occurred_at,
+            "received_at": delivery.received_at,
+            "digest": hashlib.sha256(delivery.body).hexdigest(),
+            "raw": b64encode(delivery.body).decode("ascii"),
+            "headers": delivery.headers,
+        }
     )
 
 

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, ProducerClosed
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from stream.kafka.cancellation import only_our_cancellation
+from stream.telemetry import APPENDS
 
 
 @dataclass(slots=True)
@@ -31,12 +32,17 @@ class _Entry:
 
 
 class PartitionWriter:
-    """Writes to one partition, in the order of the calls of `add`, one batch after the other."""
+    """Writes to one partition, in the order of the calls of `add`, one batch after the other.
 
-    def __init__(self, producer: AIOKafkaProducer, topic: str, partition: int) -> None:
+    newest: the offset of the last record that was confirmed; -1 when none was.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str, partition: int, newest: int = -1) -> None:
         self._producer = producer
         self.topic = topic
         self.partition = partition
+        self.newest = newest
+        self._confirmed = APPENDS.labels(topic)
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Entry] = deque()
         self._sent: list[_Entry] = []
@@ -98,6 +104,8 @@ class PartitionWriter:
         except Exception as error:  # whatever it is, it is the waiters' to judge
             _fail(sent, error)
         else:
+            self.newest = first + len(sent) - 1
+            self._confirmed.inc(len(sent))
             for offset, entry in enumerate(sent, first):
                 if not entry.offset.done():
                     entry.offset.set_result(offset)

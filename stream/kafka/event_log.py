@@ -16,7 +16,6 @@ from stream.kafka.admin import admin, describe
 from stream.kafka.batches import PartitionWriter
 from stream.kafka.protocol import TopicMetadata, ask_any
 from stream.records import AnyRecord, ConnectionId, LogPosition
-from stream.telemetry import APPENDS
 from stream.topics import CHANGELOGS, HR_EVENTS, MAX_RECORD_BYTES, TOPIC_OF, TOPICS, partition_of
 
 OVERHEAD = 64 * 1024
@@ -25,8 +24,6 @@ BATCH_BYTES = 128 * 1024
 """A batch ends here, or after one record that is larger: well below what any topic takes."""
 FRAME_BYTES = 192
 """What the brokers count beside key and value in a batch of one record; without headers it is less than 100."""
-
-_APPENDED = {topic.name: APPENDS.labels(topic.name) for topic in TOPICS}
 
 
 class EventLog:
@@ -43,8 +40,8 @@ class EventLog:
         self._deadline = deadline
         self._producer: AIOKafkaProducer | None = None
         self._writers: dict[tuple[str, int], PartitionWriter] = {}
-        self._topic_ids: dict[str, str] = {}
         self._newest: dict[tuple[str, int], int] = {}
+        self._topic_ids: dict[str, str] = {}
         self.partitions = 0
 
     async def start(self) -> None:
@@ -95,6 +92,7 @@ class EventLog:
             await asyncio.wait(sending, timeout=grace)
         for writer in writers:
             writer.close()
+            self._newest[writer.topic, writer.partition] = writer.newest
         if any(not task.done() for task in sending):
             await producer._sender.close()
             _drop_pending(producer)
@@ -140,8 +138,9 @@ class EventLog:
         return self._topic_ids[topic]
 
     def newest(self, topic: str, partition: int) -> int:
-        """The greatest offset that we have appended there so far; -1 when none."""
-        return self._newest.get((topic, partition), -1)
+        """The greatest offset that we have written there since the start; -1 when none."""
+        place = topic, partition
+        return self._writers[place].newest if place in self._writers else self._newest.get(place, -1)
 
     @property
     def topic_ids(self) -> dict[str, str]:
@@ -180,9 +179,6 @@ class EventLog:
 
     def _position(self, writer: PartitionWriter, offset: int) -> LogPosition:
         topic = writer.topic
-        _APPENDED[topic].inc()
-        place = topic, writer.partition
-        self._newest[place] = max(offset, self._newest.get(place, -1))
         return LogPosition(topic=topic, topic_id=self._topic_ids[topic], partition=writer.partition, offset=offset)
 
     def _ready(self, record: AnyRecord | Written, partition: int | None) -> tuple[PartitionWriter, bytes, bytes]:
@@ -199,7 +195,8 @@ class EventLog:
     def _writer(self, topic: str, partition: int) -> PartitionWriter:
         writer = self._writers.get((topic, partition))
         if writer is None:
-            writer = self._writers[topic, partition] = PartitionWriter(self._connected(), topic, partition)
+            newest = self._newest.get((topic, partition), -1)
+            writer = self._writers[topic, partition] = PartitionWriter(self._connected(), topic, partition, newest)
         return writer
 
     def _connected(self) -> AIOKafkaProducer:

@@ -31,6 +31,7 @@ def must_be_kept_or_refused(body: bytes, content_type: str | None) -> None:
     with suppress(UndecodableRecord):
         notice = understand(body, content_type)
         said: dict[str, Any] = {
+            "connection": ConnectionId("acme"),
             "employees": notice.employees,
             "kind": "webhook",
             "types": notice.types,
@@ -38,8 +39,8 @@ def must_be_kept_or_refused(body: bytes, content_type: str | None) -> None:
             "occurred_at": notice.occurred_at,
             "received_at": AT,
         }
-        record = HrEvent(connection=ConnectionId("acme"), **said)
-        assert written_event(ConnectionId("acme"), **said) == written(record)
+        record = HrEvent(**said)
+        assert written_event(said) == written(record)
         assert decode(HR_EVENTS, canonical(record)) == record
 
 
