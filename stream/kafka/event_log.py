@@ -40,8 +40,8 @@ class EventLog:
         self._deadline = deadline
         self._producer: AIOKafkaProducer | None = None
         self._writers: dict[tuple[str, int], PartitionWriter] = {}
-        self._newest: dict[tuple[str, int], int] = {}
         self._topic_ids: dict[str, str] = {}
+        self._newest: dict[tuple[str, int], int] = {}
         self.partitions = 0
 
     async def start(self) -> None:
@@ -178,8 +178,8 @@ class EventLog:
         return [self._position(writer, offset) for (writer, _, _), offset in zip(ready, offsets, strict=True)]
 
     def _position(self, writer: PartitionWriter, offset: int) -> LogPosition:
-        topic = writer.topic
-        return LogPosition(topic=topic, topic_id=self._topic_ids[topic], partition=writer.partition, offset=offset)
+        topic_id = self._topic_ids[writer.topic]
+        return LogPosition(topic=writer.topic, topic_id=topic_id, partition=writer.partition, offset=offset)
 
     def _ready(self, record: AnyRecord | Written, partition: int | None) -> tuple[PartitionWriter, bytes, bytes]:
         """Who writes the record, its key and its value."""
