@@ -135,7 +135,9 @@ class Place:
         told = await self.metrics("gateway")
         found = await self.metrics("worker")
         appended = {topic.name: _of(found, "rosterbook_appends_total", f'topic="{topic.name}"') for topic in DERIVED}
-        appended[HR_EVENTS.name] = _of(told, "rosterbook_appends_total", f'topic="{HR_EVENTS.name}"')
+        appended[HR_EVENTS.name] = sum(  # the worker's own are those of its poll
+            _of(one, "rosterbook_appends_total", f'topic="{HR_EVENTS.name}"') for one in (told, found)
+        )
         owed = sum(value for (name, _), value in found.items() if name == "rosterbook_debts")
         return owed == 0 and all(
             _of(found, "rosterbook_folded_total", f'agent="{topic}"') == count for topic, count in appended.items()
