@@ -24,25 +24,23 @@ LATE_IN_A_ROW = 10
 
 
 class Clocks:
-    """What others' clocks showed last, beside ours."""
+    """Whose clocks were too far from ours when they were seen last, and by how much they were ahead."""
 
     def __init__(self, clock: Clock, tolerance: float) -> None:
         """tolerance: seconds by which clocks may differ."""
         self._clock = clock
         self._tolerance = timedelta(seconds=tolerance)
-        self._ahead: dict[str, timedelta] = {}
-        self._apart: set[str] = set()
+        self._apart: dict[str, timedelta] = {}
         self._late: deque[timedelta] = deque(maxlen=LATE_IN_A_ROW)
 
     def warnings(self) -> list[str]:
         """One sentence if a clock is too far from ours, about the one that is farthest."""
-        far = {who: self._ahead[who] for who in self._apart}
-        if not far:
+        if not self._apart:
             return []
-        who = max(far, key=lambda who: abs(far[who]))
-        way = "behind" if far[who] > timedelta() else "ahead of"
+        who, ahead = max(self._apart.items(), key=lambda one: abs(one[1]))
+        way = "behind" if ahead > timedelta() else "ahead of"
         return [
-            f"The clock of this machine is {abs(far[who]).total_seconds():.0f} s {way} that of {who}: set it, since "
+            f"The clock of this machine is {abs(ahead).total_seconds():.0f} s {way} that of {who}: set it, since "
             "the gateway refuses webhooks by their age."
         ]
 
@@ -51,9 +49,10 @@ class Clocks:
         self._is_ahead(who, at - self._clock.now())
 
     def _is_ahead(self, who: str, ahead: timedelta) -> None:
-        self._ahead[who] = ahead
-        if (abs(ahead) > self._tolerance) != (before := who in self._apart):
-            self._apart ^= {who}
+        before = self._apart.pop(who, None) is not None
+        if apart := abs(ahead) > self._tolerance:
+            self._apart[who] = ahead
+        if apart != before:
             tell = logger.info if before else logger.warning
             tell("clocks.together_again" if before else "clocks.apart", other=who, ahead_s=round(ahead.total_seconds()))
 
