@@ -66,7 +66,7 @@ def _told(report: Report, polled: Polled) -> str:
         said += f" BambooHR calls {len(report.unheard)} more deliveries accepted, which did not come here."
     if polled.log is None:
         return f"{said} The log of its deliveries was not read: {polled.reading.problem}"
-    if not polled.log.reaches(polled.since):
+    if not _reaches_back(polled):
         oldest = polled.log.oldest
         to = "so far" if oldest is None else f"farther than {oldest:%Y-%m-%d %H:%M:%S} UTC"
         said += (
@@ -76,9 +76,13 @@ def _told(report: Report, polled: Polled) -> str:
     return said
 
 
+def _reaches_back(polled: Polled) -> bool:
+    """Whether the log of deliveries tells of all that the report looks back on."""
+    return polled.log is not None and polled.log.reaches(polled.since)
+
+
 def _result(report: Report, polled: Polled) -> dict[str, JsonValue]:
     """Lists in full up to SHOWN. The log's `whole` is about all that the report looks back on, not about the poll."""
-    whole = polled.log is not None and polled.log.reaches(polled.since)
     fetched = sum(one.fetched_at is not None for one in report.missing)
     return {
         "since": polled.since.isoformat(),
@@ -89,7 +93,7 @@ def _result(report: Report, polled: Polled) -> dict[str, JsonValue]:
         "fetched": fetched,
         "duplicates": report.duplicates,
         "unheard": len(report.unheard),
-        "log": polled.reading.model_copy(update={"whole": whole}).model_dump(mode="json"),
+        "log": polled.reading.model_copy(update={"whole": _reaches_back(polled)}).model_dump(mode="json"),
         "late_changes": [_late(one) for one in report.late[:SHOWN]],
         "missing_changes": [_missing(one) for one in report.missing[:SHOWN]],
         "unheard_deliveries": [_unheard(one) for one in report.unheard[:SHOWN]],
