@@ -44,7 +44,10 @@ def canonical(model: BaseModel) -> bytes:
     return orjson.dumps(model.model_dump(by_alias=True), option=_CANONICAL)
 
 
-def written(record: AnyRecord) -> Written:
+def written(record: AnyRecord | Written) -> Written:
+    """The record as its topic carries it, if it is not yet."""
+    if isinstance(record, Written):
+        return record
     topic = TOPIC_OF[type(record)]
     return Written(topic, record.connection, topic.key_of(record), canonical(record))
 

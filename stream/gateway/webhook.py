@@ -38,7 +38,7 @@ logger = log("gateway")
 
 APPEND_S = 4.0
 READ_TO_END_S = 3.0
-CONTENT_TYPE, CONTENT_ENCODING = str(hdrs.CONTENT_TYPE), str(hdrs.CONTENT_ENCODING)
+CONTENT_TYPE, CONTENT_ENCODING = str(hdrs.CONTENT_TYPE), str(hdrs.CONTENT_ENCODING)  # plain text, for the record
 KEPT_HEADERS = (SIGNATURE, TIMESTAMP, CONTENT_TYPE, CONTENT_ENCODING)
 
 
@@ -150,8 +150,7 @@ class Webhooks:
             return await self._append(answers.DEAD_LETTERED, letter=_dead_letter(connection, delivery, error))
         if not notice.employees:
             return answers.IGNORED
-        refused = None if notice.refused is None else RecordRefused(notice.refused)
-        letter = None if refused is None else _dead_letter(connection, delivery, refused)
+        letter = None if notice.refused is None else _dead_letter(connection, delivery, RecordRefused(notice.refused))
         try:
             return await self._append(answers.ACCEPTED, _event(connection, delivery, notice), letter)
         except RecordRefused as error:  # its names of fields are longer than a record may be

@@ -184,7 +184,7 @@ class EventLog:
     def _ready(self, record: AnyRecord | Written, partition: int | None) -> tuple[PartitionWriter, bytes, bytes]:
         """Who writes the record, its key and its value."""
         self._connected()
-        topic, connection, key, value = record if isinstance(record, Written) else written(record)
+        topic, connection, key, value = written(record)
         if len(key) + len(value) + FRAME_BYTES > topic.max_record_bytes:
             raise RecordRefused(
                 f"A record of {len(value)} bytes is over the limit of {topic.name}.", connection=connection

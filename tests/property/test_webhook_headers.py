@@ -46,7 +46,7 @@ class Memory:
         await asyncio.sleep(0)
 
     async def append(self, record: AnyRecord | Written, **_: Any) -> None:
-        topic, _, _, value = record if isinstance(record, Written) else written(record)
+        topic, _, _, value = written(record)
         found = decode(topic, value)
         assert canonical(found) == value
         self.appended.append(found)
