@@ -22,7 +22,7 @@ from stream.core.rows import Address, ContactState, Person
 from stream.errors import Retriable
 from stream.kafka.event_log import EventLog
 from stream.kafka.scan import LogScan
-from stream.records import Command, ConnectionId, ContactKey, Decision, EmployeeId, HrEvent
+from stream.records import Command, ConnectionId, ContactKey, Decision, Email, EmployeeId, HrEvent
 
 AT_ONCE = 500
 """Holds that one command names: a record has its limit."""
@@ -37,7 +37,7 @@ class Seen:
 
     contacts: dict[ContactKey, ContactState]
     people: dict[EmployeeId, Person]
-    addresses: list[Address]
+    addresses: dict[Email, Address]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Desk:
     async def holds(self) -> list[Hold]:
         """What waits now. Raises LogUnavailable."""
         seen = await self._seen()
-        return holds.holds(seen.contacts, seen.addresses)
+        return holds.holds(seen.contacts, seen.addresses.values())
 
     async def approve(self, chosen: Sequence[Hold]) -> list[Decided]:
         """Let leavers go, and have contacts whose address was taken tried once more."""
@@ -120,7 +120,7 @@ class Desk:
         return Seen(
             {ContactKey(key): state for key, state in parsed(contacts, ContactState).items()},
             {EmployeeId(employee): person for employee, person in parsed(people, Person).items()},
-            list(parsed(addresses, Address).values()),
+            {Email(email): address for email, address in parsed(addresses, Address).items()},
         )
 
     async def _say(self, log: EventLog, command: str, chosen: Sequence[Hold]) -> None:

@@ -114,7 +114,7 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
     An outcome that the row has been folded with already changes nothing: an attempt that comes again would open anew
     what was answered since.
     """
-    if position.offset <= state.folded.get(position.topic, NOTHING):
+    if state.has_folded(position.topic, position.offset):
         return state
     debt: Debt = state.debt
     if outcome.settles is not None:

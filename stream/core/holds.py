@@ -15,7 +15,8 @@ from typing import Literal, NamedTuple
 
 from stream.core.folds import on_employees
 from stream.core.rows import Address, ContactState, Person
-from stream.records import ContactId, ContactKey, EmployeeId, HeldContact
+from stream.records import ContactId, ContactKey, Email, EmployeeId, HeldContact
+from stream.topics import EMPLOYEES
 
 HoldKind = Literal["leaver", "address", "taken"]
 
@@ -84,16 +85,21 @@ def rejected(hold: Hold, contacts: Mapping[ContactKey, ContactState]) -> End | N
     return End("stays active") if max(debt.rejected, debt.settled) >= offset else None
 
 
-def given(person: Person | None, employee: EmployeeId, event: int, addresses: Iterable[Address]) -> End | None:
-    """What has become of giving an address to this person, for which the hr-events record `event` asked."""
+def given(person: Person | None, employee: EmployeeId, event: int, addresses: Mapping[Email, Address]) -> End | None:
+    """What has become of giving an address to this person, for which the hr-events record `event` asked.
+
+    None while that is not known: whoever reads the rows of two tables may find that of the person newer.
+    """
     if person is None or person.debt.owes(event):
         return None
     if person.debt.settled < event:
         return End(f"could not be read: {person.debt.reason}", well=False)
-    has_it = any(one.is_given and one.given is not None and one.given.holder == employee for one in addresses)
-    alone = any(one.holder == employee and not one.held and employee in one.active for one in addresses)
-    if has_it or alone:
-        return End("holds the address")
+    if person.email is not None:
+        address = addresses.get(person.email)
+        if address is None or not address.has_folded(EMPLOYEES.name, person.snapshot):
+            return None
+        if address.holder == employee and not address.held and employee in address.active:
+            return End("holds the address")
     return End("does not hold it: not the same people state it any more", well=False)
 
 
@@ -103,10 +109,10 @@ def tried_again(person: Person | None, event: int, contacts: Mapping[ContactKey,
         return None
     if person.debt.settled < event:
         return End(f"could not be read: {person.debt.reason}", well=False)
-    state = None if person.contact_key is None else contacts.get(person.contact_key)
-    if state is None:
+    if person.contact_key is None:
         return End("has no contact any more")
-    if state.debt.wanted < person.upsert or state.debt.owed:
+    state = contacts.get(person.contact_key)
+    if state is None or state.debt.wanted < person.upsert or state.debt.owed:
         return None
     if state.debt.settled >= person.upsert:
         return End("is right")

@@ -32,6 +32,10 @@ class Row(Model):
     def folded_with(self, position: LogPosition) -> dict[str, int]:
         return {**self.folded, position.topic: max(position.offset, self.folded.get(position.topic, NOTHING))}
 
+    def has_folded(self, topic: str, offset: int) -> bool:
+        """Whether the fold of this input is in the row, or a later one."""
+        return self.folded.get(topic, NOTHING) >= offset
+
 
 class Person(Row):
     """Table `people`: connection and employee id.

@@ -74,7 +74,7 @@ class Trace:
 
     def _is_folded(self, row: Row | None) -> bool:
         at = self._read_at
-        return row is not None and at is not None and row.folded.get(at.topic, -1) >= at.offset
+        return row is not None and at is not None and row.has_folded(at.topic, at.offset)
 
     @property
     def end(self) -> End | None:

@@ -24,7 +24,6 @@ from stream.core.contact import (
     without_unknown_persons,
     writes,
 )
-from stream.core.debt import NOTHING
 from stream.core.mapping import with_activity
 from stream.core.rows import ContactState
 from stream.due import BACKFILL, EDIT, JOINER, LEAVER
@@ -158,7 +157,7 @@ class KeepContacts:
     def _wait_for_fold(self, payment: Payment) -> None:
         """Raises Waiting while the row does not know all that was said of it, such as a write whose answer was lost."""
         said = self._said.get(payment.key)
-        if said is not None and payment.state.folded.get(said.topic, NOTHING) < said.offset:
+        if said is not None and not payment.state.has_folded(said.topic, said.offset):
             raise Waiting("What was said last is not folded yet.", retry_after=SOON_S)
         self._said.pop(payment.key, None)
 

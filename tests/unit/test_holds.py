@@ -144,7 +144,7 @@ def test_giving_an_address_ends_when_the_person_was_read() -> None:
     world.settle()
 
     def become(event: int) -> End | None:
-        return holds.given(world.tables.people.get(other), other, event, world.tables.addresses.values())
+        return holds.given(world.tables.people.get(other), other, event, world.tables.addresses)
 
     event = len(world.hr_events)
     world.notice(other, kind="operator", among=("1", "2", "3"))
@@ -155,9 +155,18 @@ def test_giving_an_address_ends_when_the_person_was_read() -> None:
     assert not void.well
     event = len(world.hr_events)
     world.notice(other, kind="operator", among=("1", "2"))
+    before = dict(world.tables.addresses)
     world.settle()
     assert become(event) == End("holds the address")
     assert listed(world) == []
+    after, world.tables.addresses = world.tables.addresses, before  # the row of the person was seen sooner
+    assert become(event) is None
+    world.tables.addresses = after
+    world.hire(other, person("desk@acme.test", status="Terminated"))
+    world.settle()
+    left = become(event)
+    assert left is not None
+    assert not left.well
 
 
 def test_a_row_that_was_decided_before_its_wish_was_folded_is_no_hold() -> None:
