@@ -2,7 +2,7 @@
 
 Zoho's contacts are read in bulk first, so that nobody need be searched for; what they show of contacts that we know
 tells which of them somebody has changed since. How far it has come is on the log with each page: the next owner of the
-connection goes on from there, with the contacts read anew.
+connection reads list and contacts anew, and leaves out whoever was read since this began.
 """
 
 from __future__ import annotations
