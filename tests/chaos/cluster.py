@@ -8,10 +8,8 @@ from Kafka while all others, and the brokers among themselves, go on.
 from __future__ import annotations
 
 import asyncio
-import random
 import shutil
 import signal
-import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,23 +23,10 @@ from stream.kafka.jars import cache_folder, class_path_soon
 from stream.kafka.java import ENVIRONMENT, ahead_of_time, aot_cache, java
 from tests.chaos.proxy import Proxy
 from tests.e2e.waiting import until
+from tests.ports import quiet_port
 
-PORTS = range(12_000, 30_000)
-"""Below the ports from which connections go out: a broker that is away for a moment finds its port free."""
 READY_S = 60.0
 ENDS_S = 15.0
-
-
-def quiet_port() -> int:
-    """A port that is free and that no outgoing connection takes meanwhile."""
-    while True:
-        port = random.SystemRandom().choice(PORTS)
-        with socket.socket() as probe:
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return port
 
 
 class Broker:

@@ -14,7 +14,7 @@ from stream.kafka.admin import admin, apply
 from stream.settings import Settings
 from stream.topics import partition_of
 from stream.vault.keyfile import load_vault
-from tests.chaos.cluster import Cluster, quiet_port
+from tests.chaos.cluster import Cluster
 from tests.chaos.doorman import Doorman
 from tests.chaos.life import Life
 from tests.chaos.member import Member
@@ -22,6 +22,7 @@ from tests.chaos.office import Office
 from tests.chaos.proxy import Proxy
 from tests.chaos.sight import Sight
 from tests.e2e.waiting import until
+from tests.ports import quiet_port
 
 PARTITIONS = 4
 SETTLE_TIME_S = 5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,20 +23,13 @@ from stream.sandbox.zoho.organization import Organization
 from stream.topics import OUTCOMES
 from tests.e2e.processes import Ended, Up, rosterbook
 from tests.e2e.waiting import until
+from tests.ports import quiet_port
 
 CALLS_PER_MINUTE = 6000
 TIME_SCALE = 100.0
 """BambooHR repeats a delivery 3, 9, 21, 45 and 93 seconds after the first: longer than an installation is away, even
 on a machine that is busy with other things."""
 NOT_ASKED = ("employeeNumber", "supervisorId")
-
-
-def free_port() -> int:
-    """A port of this machine that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class World:
@@ -48,7 +40,7 @@ class World:
         self.data = data
         self.vendors = Vendors(calls_per_minute=CALLS_PER_MINUTE, time_scale=TIME_SCALE)
         self.up = Up()
-        self._gateway_port = free_port()
+        self._gateway_port = quiet_port()
         self._settings = {f"ROSTERBOOK_{name.upper()}": value for name, value in settings.items()}
         self._ups: list[Up] = []
         self._newcomers = people.invent(1000, seed=1)

@@ -26,6 +26,7 @@ from stream.codec import decode
 from stream.kafka.admin import admin, apply
 from stream.kafka.event_log import EventLog
 from stream.kafka.reader import LogReader
+from stream.kafka.rebuild import _nobody_at_work
 from stream.records import AnyRecord
 from stream.settings import Settings
 from stream.topics import APP, CHANGELOGS, INPUTS, TABLES, TOPICS, Topic
@@ -227,7 +228,11 @@ async def committed(bootstrap: str, topic: Topic, partition: int) -> int | None:
 
 
 async def commit(bootstrap: str, offset: int, *topics: Topic) -> None:
-    """Set the group's committed offsets of all inputs, or of some. Nobody may be in the group."""
+    """Set the group's committed offsets of all inputs, or of some, once nobody is in the group: who was killed
+    is in it until the session has timed out.
+    """
+    async with admin(bootstrap) as client:
+        await _nobody_at_work(client, 30)
     partitions = [TopicPartition(topic.name, number) for topic in topics or INPUTS for number in range(PARTITIONS)]
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=APP, enable_auto_commit=False)
     await consumer.start()

@@ -20,10 +20,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from stream.errors import ActionNeeded, BrokerFailed
 from stream.kafka.broker_config import BrokerConfig
-from stream.kafka.embedded import EmbeddedKafka, running_broker
+from stream.kafka.embedded import STOP_S, EmbeddedKafka, running_broker
 from stream.kafka.format import new_id
 from stream.kafka.jars import cache_folder, class_path
 from stream.topics import MAX_RECORD_BYTES
+from tests.ports import quiet_port
 
 TOPIC = "test"
 COMMAND = """
@@ -221,7 +222,7 @@ def test_command_starts_without_a_registry_or_jgo_and_ends_when_told(tmp_path: P
         assert address_of(process) == running_broker(tmp_path)
         (java,) = psutil.Process(process.pid).children()
         process.send_signal(sig)
-        output, errors = process.communicate(timeout=4)
+        output, errors = process.communicate(timeout=STOP_S + 7)  # Python ends too, on a busy machine
     assert process.returncode == 0, errors
     assert output.strip().endswith("False")
     assert not java.is_running()
@@ -239,11 +240,7 @@ def test_prepared_cache_is_prepared_at_once(tmp_path: Path) -> None:
 
 
 async def test_three_brokers_make_a_cluster_that_survives_one(tmp_path: Path) -> None:
-    with socket.socket() as a, socket.socket() as b, socket.socket() as c:
-        for probe in (a, b, c):
-            probe.bind(("127.0.0.1", 0))
-        ports = [probe.getsockname()[1] for probe in (a, b, c)]
-    voters = tuple(enumerate(ports, start=1))
+    voters = tuple((node, quiet_port()) for node in (1, 2, 3))
     cluster = new_id()
     brokers = [
         EmbeddedKafka(

@@ -28,6 +28,8 @@ from stream.vault.keyfile import load_vault
 from tests.gateway_client import Client, connection, event_log, gateway, make_topics, until, until_ready
 
 PROCESS = "import sys; from agents.cli import build, run; sys.exit(run(['gateway'], build(['gateway'])))"
+ENDS_S = 7.0
+"""Of the 4 s that its parts may take together, on a machine that is busy."""
 
 
 @pytest.fixture
@@ -164,7 +166,7 @@ async def ends_in_time(tmp_path: Path, kafka: str | None) -> None:
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 10) == 0
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < ENDS_S
         assert not address.exists()
         writer.close()
         assert "Traceback" not in (tmp_path / "log").read_text()

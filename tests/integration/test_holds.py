@@ -96,9 +96,12 @@ async def test_leavers_wait_are_listed_and_decided_and_an_address_is_given(
             leavers = [hold for hold in found["holds"] if hold["kind"] == "leaver"]
             address = found["holds"][-1]
             assert address["people"] == people[4:6]
-            answer = await worker._answers("/connections/acme")
-            assert answer is not None
-            assert answer["held_leavers"] == len(leavers)
+
+            async def counted() -> bool:
+                answer = await worker._answers("/connections/acme")
+                return answer is not None and answer["held_leavers"] == len(leavers)
+
+            await until("the worker counts as many", counted)
 
             with pytest.raises(UsageError, match="not what it was at digest"):
                 await holds.approve(manner=Manner(seen="0"))

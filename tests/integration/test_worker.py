@@ -26,8 +26,9 @@ from tests.integration.inputs import ACME, OTHER, heard, read
 TOWNS = [ConnectionId(name) for name in ("acme", "other", "globex", "beta", "epsilon", "theta")]
 EACH = 10
 FROZEN_S = 12.0
-TAKEOVER_S = 20.0
-"""Of a session time-out of 8 s; it is 10 to 12 s where nothing else runs."""
+TAKEOVER_S = 45.0
+"""Of a session time-out of 8 s; it is 10 to 12 s where nothing else runs. All but the time-out is work, and takes four
+times as long on a slow machine."""
 assert {partition_of(town, PARTITIONS) for town in TOWNS} == {0, 1}
 
 
@@ -78,7 +79,8 @@ async def test_each_connection_has_one_worker_and_its_work_goes_on_when_that_is_
 
             async def shared() -> bool:
                 first, second = await served(workers[0]), await served(workers[1])
-                assert not first & second, "one connection at two workers"
+                if both := first & second:  # unless it went over between the two questions
+                    assert not both & await served(workers[0]), "one connection at two workers"
                 return bool(first) and bool(second) and first | second == set(TOWNS)
 
             await until("both workers serve their part", shared, 60)
@@ -126,6 +128,10 @@ async def test_a_worker_that_was_frozen_writes_nothing_for_what_it_lost(
                 return await served(second) == set(TOWNS)
 
             await until("the other worker serves all connections", taken_over, 60)
+            for town in TOWNS:  # little may have been left to write
+                employee = people_of(town)[0]
+                vendors.company.change(employee, {"firstName": "Nova"})
+                await tell(log, town, [employee])
             await until("it has gone on writing", lambda: len(vendors.writes(SECOND_NAME)) >= 5, 60)
             await until("it was frozen for 12 s", lambda: time.monotonic() >= frozen + FROZEN_S, FROZEN_S)
             woken = time.monotonic()

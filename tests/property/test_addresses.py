@@ -45,7 +45,7 @@ def test_an_address_that_does_not_fit_is_none_and_never_cut(length: int, around:
     assert shown == (address if len(address) <= EMAIL_MAX else None)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.data())
 def test_one_person_in_many_spellings_is_one_contact(data: st.DataObject) -> None:
     world = SmallWorld()
@@ -58,7 +58,7 @@ def test_one_person_in_many_spellings_is_one_contact(data: st.DataObject) -> Non
     assert contact.email == world.truth[EmployeeId("1")]["workEmail"].strip()  # type: ignore[index]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data(), st.booleans())
 def test_addresses_that_are_swapped_or_go_round_leave_everybody_the_same_contact(
     data: st.DataObject, settled: bool
@@ -84,7 +84,7 @@ def test_addresses_that_are_swapped_or_go_round_leave_everybody_the_same_contact
     assert len(world.zoho.contacts) == len(people)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_who_comes_back_under_a_new_record_takes_over_the_contact_in_any_order_of_reading(data: st.DataObject) -> None:
     world = SmallWorld()
@@ -108,7 +108,7 @@ def test_who_comes_back_under_a_new_record_takes_over_the_contact_in_any_order_o
         assert world.tables.people[EmployeeId("1")].contact_key is None
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.permutations(["1", "2"]), st.data())
 def test_an_active_and_a_departed_person_on_one_address_are_not_held_and_the_active_one_holds_it(
     order: list[str], data: st.DataObject

@@ -144,7 +144,7 @@ def silence(app: cyclopts.App) -> None:
             silence(app[name])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(lines)
 def test_any_arguments_end_in_a_code_and_a_sentence(app: cyclopts.App, line: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patched:

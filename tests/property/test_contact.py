@@ -172,7 +172,7 @@ there = st.lists(st.sampled_from(ADDRESSES), max_size=2, unique=True)
 ways = st.fixed_dictionaries(
     {"hidden_for": st.sampled_from([0.0, 25.0]), "names_once": st.booleans(), "minds_case": st.booleans()}
 )
-thorough = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 
 
 @thorough

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.core import folds
@@ -102,7 +102,6 @@ def test_hearing_a_row_of_events_again_changes_nothing(kinds: list[tuple[bool, s
     assert row.insisted == max((offset for offset, (insists, _) in enumerate(kinds) if insists), default=-1)
 
 
-@settings(deadline=None)
 @given(
     upserts,
     st.lists(upserts, max_size=6),
@@ -139,7 +138,6 @@ def test_wishes_outcomes_and_decisions_may_interleave_in_any_way(
     assert folded(order) == folded(mixed)
 
 
-@settings(deadline=None)
 @given(upserts, upserts)
 def test_the_wish_with_the_newest_cause_wins_whatever_comes_last(one: ContactUpsert, other: ContactUpsert) -> None:
     if one.cause.offset == other.cause.offset:

@@ -65,7 +65,7 @@ def lived(history: list[tuple[str, str | float]]) -> SmallWorld:
     return world
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(steps)
 def test_no_more_leave_within_the_hours_than_are_let_go_or_approved(history: list[tuple[str, str | float]]) -> None:
     world = lived(history)
@@ -84,7 +84,7 @@ def test_no_more_leave_within_the_hours_than_are_let_go_or_approved(history: lis
         assert len(within) <= POLICY.people
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(steps)
 def test_in_the_end_who_works_is_active_who_left_is_not_unless_held_and_a_replay_says_the_same(
     history: list[tuple[str, str | float]],

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stream.bamboohr.client import BambooHr
@@ -172,7 +172,6 @@ def tokens(issuer: Any) -> AccessTokens:
 
 
 @pytest.mark.parametrize("vendor", ["zoho", "bamboohr"])
-@settings(deadline=None)
 @given(
     given_answers=st.lists(answers, min_size=1, max_size=4),
     region=st.sampled_from([*REGIONS, "uk", "evil.test"]),
@@ -214,7 +213,6 @@ def test_no_answer_leads_credentials_elsewhere(
         assert set(asked.hosts) <= {REGIONS[region].accounts, REGIONS[region].api}
 
 
-@settings(deadline=None)
 @given(st.lists(answers, min_size=1, max_size=4), st.sampled_from([*REGIONS]))
 def test_who_looks_for_a_region_asks_zohos_other_accounts_servers_alone(
     given_answers: list[Answer], region: str

@@ -118,7 +118,7 @@ def with_id(record: dict[str, str], employee: str) -> dict[str, str]:
     return {**record, "id": employee}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(mappings, st.lists(st.tuples(records, st.booleans()), min_size=1, max_size=3), records)
 def test_a_mapping_that_passes_the_checks_makes_contacts_that_zoho_accepts_and_then_shows(
     mapping: Mapping, people: list[tuple[dict[str, str], bool]], later: dict[str, str]
@@ -141,7 +141,7 @@ def told(desired: DesiredContact) -> dict[str, str]:
     return {**{name: text for name, text in shown.items() if text is not None}, **desired.custom_fields}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(mappings, records, st.data())
 def test_a_withheld_field_never_changes_a_target_let_alone_blanks_it(
     mapping: Mapping, record: dict[str, str], data: st.DataObject
@@ -154,7 +154,7 @@ def test_a_withheld_field_never_changes_a_target_let_alone_blanks_it(
     assert told(filled(desired_contact(part, mapping, active=True), full, mapping)) == told(full)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(mappings, records, st.randoms())
 def test_the_same_person_under_the_same_mapping_is_the_same_bytes(
     mapping: Mapping, record: dict[str, str], random: Any

@@ -131,7 +131,7 @@ def contact_of(world: SmallWorld, employee: EmployeeId) -> ContactState | None:
     Mapping(),
     0,
 )  # who left is inactive already, and too many leave
-@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_what_is_planned_is_what_then_happens(
     before: dict[str, Any],
     left: set[str],

@@ -20,7 +20,7 @@ def most_in_a_minute(moments: list[float]) -> int:
     return max((bisect_left(moments, start + MINUTE_S) - number for number, start in enumerate(moments)), default=0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(quotas, st.lists(st.tuples(st.sampled_from([0.0, 0.5, 10.0, 70.0]), st.integers(1, 25)), max_size=8))
 def test_no_minute_has_more_calls_than_permitted(quota: Quota, waves: list[tuple[float, int]]) -> None:
     loop = VirtualTime()

@@ -71,7 +71,6 @@ def copied(tables: Tables) -> Tables:
     return Tables(dict(tables.people), dict(tables.addresses), {})
 
 
-@settings(deadline=None)
 @given(histories.filter(bool))
 def test_the_same_snapshot_at_the_same_position_gives_the_same_again(history: list[Reading]) -> None:
     tables = folded(history[:-1])
@@ -83,7 +82,6 @@ def test_the_same_snapshot_at_the_same_position_gives_the_same_again(history: li
     assert all((u.contact_key, u.desired, u.cause) in said for u in again.upserts)
 
 
-@settings(deadline=None)
 @given(histories, st.sampled_from(PEOPLE), readings, st.booleans())
 def test_an_older_reading_never_changes_anything(
     history: list[Reading], who: str, fields: dict[str, str] | None, insists: bool
@@ -100,7 +98,6 @@ def test_an_older_reading_never_changes_anything(
     assert row.model_copy(update={"folded": before.people[who].folded}) == before.people[who]
 
 
-@settings(deadline=None)
 @given(histories)
 def test_positions_never_fall_and_no_key_belongs_to_two_people(history: list[Reading]) -> None:
     tables = Tables()
@@ -116,7 +113,6 @@ def test_positions_never_fall_and_no_key_belongs_to_two_people(history: list[Rea
         assert len(keys) == len(set(keys))
 
 
-@settings(deadline=None)
 @given(histories)
 def test_each_contact_shows_an_address_that_no_other_active_contact_shows(history: list[Reading]) -> None:
     tables = Tables()
@@ -137,7 +133,6 @@ def test_each_contact_shows_an_address_that_no_other_active_contact_shows(histor
                     assert not person_shown.active
 
 
-@settings(deadline=None)
 @given(histories)
 def test_the_last_upsert_of_a_key_is_what_its_person_shows(history: list[Reading]) -> None:
     tables, last = Tables(), {}
@@ -160,7 +155,7 @@ def active_contacts(tables: Tables) -> set[tuple[str, str | None]]:
     }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(histories, lasts)
 def test_the_order_in_which_people_are_read_last_makes_no_difference(
     history: list[Reading], last: dict[str, dict[str, str]]
@@ -182,7 +177,6 @@ def test_the_order_in_which_people_are_read_last_makes_no_difference(
     assert ends[0] == alone
 
 
-@settings(deadline=None)
 @given(histories)
 def test_every_row_that_was_touched_knows_its_input(history: list[Reading]) -> None:
     tables = Tables()
@@ -192,7 +186,7 @@ def test_every_row_that_was_touched_knows_its_input(history: list[Reading]) -> N
         assert all(row.folded[EMPLOYEES] == offset for row in rows)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(histories, st.permutations(PEOPLE).map(lambda order: tuple(order[:3])))
 def test_an_address_that_was_given_is_its_holders_until_the_holder_leaves_it_or_somebody_else_states_it(
     history: list[Reading], people: tuple[str, str, str]

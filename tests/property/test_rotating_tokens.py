@@ -75,7 +75,7 @@ async def at_once(_: str, __: bool) -> AsyncIterator[Any]:
     yield lambda: True
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @example(refresh="rotated", life=[("lost", 0), ("call", 0), ("heir", 0), ("call", 0)])
 @given(refresh=st.sampled_from(["kept", "repeated", "rotated"]), life=steps)
 def test_nobody_consents_again_unless_the_only_refresh_token_was_lost(refresh: Refresh, life: list[Step]) -> None:

@@ -26,7 +26,7 @@ values = st.sampled_from(
 between = st.lists(st.sampled_from(["", "# k1 = 2", "  "]), max_size=2)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(between, values), min_size=1, max_size=6), st.lists(st.integers(0, 5), max_size=3))
 def test_each_statement_is_found_at_its_own_line(statements: list[Any], headers: list[int]) -> None:
     lines: list[str] = []

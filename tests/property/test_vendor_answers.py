@@ -131,7 +131,7 @@ addresses = st.sampled_from(["ada@example.test", " Ada@Example.test", "ada+x@exa
 listed = st.lists(st.tuples(addresses, st.integers(-5, 5)), max_size=12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(listed, st.integers(1, 4), st.booleans())
 def test_a_search_finds_exactly_the_matching_contacts_in_any_order_and_paging(
     contacts: list[tuple[str, int]], per_page: int, newest_first: bool

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.bamboohr.keep_webhook import KeepWebhook
@@ -201,7 +201,6 @@ CRASHES = st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=4)
 ACTS = st.sampled_from(["check", "wait", "late", "rotate", "delete", "alter", "rename", "foreign", "new address"])
 
 
-@settings(deadline=None)
 @given(faults=FAULTS, crashes=CRASHES, acts=st.lists(ACTS, max_size=12))
 def test_in_the_end_exactly_one_of_ours_is_there_with_a_key_that_we_have_and_nobody_elses_is_touched(
     faults: list[str], crashes: list[tuple[int, bool]], acts: list[str]
@@ -248,7 +247,6 @@ def test_in_the_end_exactly_one_of_ours_is_there_with_a_key_that_we_have_and_nob
     assert next(world.bamboohr.keys) == made + 1
 
 
-@settings(deadline=None)
 @given(faults=FAULTS, crashes=CRASHES)
 def test_while_one_may_be_there_whose_key_is_unknown_the_registration_says_so(
     faults: list[str], crashes: list[tuple[int, bool]]

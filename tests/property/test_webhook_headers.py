@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 from aiohttp import web
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.bamboohr.signature import SIGNATURE, TIMESTAMP, sign
@@ -115,7 +115,6 @@ def signed(body: bytes) -> list[Header]:
     ]
 
 
-@settings(deadline=None)
 @given(headers)
 def test_what_is_not_signed_is_refused_and_nothing_is_kept_or_repeated(served: Served, given: list[Header]) -> None:
     status, answer = served.post(given, BODY)
@@ -125,7 +124,6 @@ def test_what_is_not_signed_is_refused_and_nothing_is_kept_or_repeated(served: S
     assert b"Traceback" not in answer
 
 
-@settings(deadline=None)
 @given(headers, st.sampled_from([BODY, b"", b"\xff\xfe", b"a=1"]))
 def test_what_is_signed_is_kept_whatever_else_comes_with_it(served: Served, given: list[Header], body: bytes) -> None:
     others = [(name, value) for name, value in given if name not in (SIGNATURE.encode(), TIMESTAMP.encode())]
@@ -141,7 +139,6 @@ def test_what_is_signed_is_kept_whatever_else_comes_with_it(served: Served, give
     assert (record.raw if isinstance(record, HrEvent) else record.payload) == b64encode(body).decode()
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=30), st.binary(max_size=70))
 def test_no_timestamp_or_signature_leads_to_anything_but_a_refusal(served: Served, at: bytes, signature: bytes) -> None:
     clean = [value.translate(None, b"\r\n\0").strip() for value in (at, signature)]

@@ -9,7 +9,7 @@ from typing import Any, cast
 from unittest import mock
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.bamboohr.client import BambooHr
@@ -75,7 +75,6 @@ def ended(client: str, given: Answer, call: Callable[[], Coroutine[Any, Any, Any
     return found
 
 
-@settings(deadline=None)
 @given(answers)
 def test_a_person_is_read_or_the_lane_is_told_why_not(answer: Answer) -> None:
     client = BambooHr(cast(Any, None), "http://x", Masked("k"), admit=Door().admit, deadline=1.0, clock=HandClock())
@@ -86,7 +85,6 @@ def test_a_person_is_read_or_the_lane_is_told_why_not(answer: Answer) -> None:
         assert all(isinstance(value, str) for value in found.values())
 
 
-@settings(deadline=None)
 @given(answers, st.sampled_from(["find", "newest", "contact", "create", "update", "activate", "deactivate"]))
 def test_every_call_to_zoho_ends_in_what_it_promises_or_the_lane_is_told_why_not(answer: Answer, which: str) -> None:
     client = ZohoBooks(
@@ -119,7 +117,6 @@ def test_every_call_to_zoho_ends_in_what_it_promises_or_the_lane_is_told_why_not
         assert isinstance(found, list)
 
 
-@settings(deadline=None)
 @given(answers)
 def test_a_token_is_taken_or_the_lane_is_told_why_not_and_it_is_never_alive_for_long(answer: Answer) -> None:
     saved: list[HeldTokens] = []

@@ -356,7 +356,7 @@ async def test_a_service_that_never_comes_is_named_in_the_end(
 ) -> None:
     service.statuses, service.worker = [status], [worker]
     with pytest.raises(Retriable, match="Connection acme is saved, but not in service after") as given_up:
-        await until_in_service(service.url, service.url, deadline=0.3)
+        await until_in_service(service.url, service.url, deadline=1.0)
     assert reason in given_up.value.message
     assert KEY.reveal not in given_up.value.message
 
@@ -385,7 +385,7 @@ async def test_a_connection_whose_webhook_the_worker_registers_is_in_service_onc
     assert service.signed == [True]
     keys = [None]
     with pytest.raises(Retriable, match=r"not registered in BambooHR yet \(webhook: set ROSTERBOOK_PUBLIC_URL\)"):
-        await wait(0.1)
+        await wait(1.0)
 
 
 async def test_what_does_not_run_is_named(service: Service, unused_tcp_port: int) -> None:
@@ -397,7 +397,7 @@ async def test_what_does_not_run_is_named(service: Service, unused_tcp_port: int
         (service.url, nobody, f"the worker does not answer at {nobody}"),
     ):
         with pytest.raises(Retriable, match=reason):
-            await until_in_service(gateway, worker, deadline=0.1)
+            await until_in_service(gateway, worker, deadline=1.0)
 
 
 @pytest.mark.parametrize("command", ["kafka", "gateway"])
