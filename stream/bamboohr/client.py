@@ -16,7 +16,15 @@ import aiohttp
 
 from stream.clock import Clock
 from stream.core.changes import Feed
-from stream.errors import CredentialsRefused, NotFound, RateLimited, RecordRefused, Retriable, Unavailable
+from stream.errors import (
+    ConnectionMisset,
+    CredentialsRefused,
+    NotFound,
+    RateLimited,
+    RecordRefused,
+    Retriable,
+    Unavailable,
+)
 from stream.http import Admit, Answer, Method, Request, call, unanswered
 from stream.records import EmployeeId
 from stream.telemetry import Masked
@@ -68,7 +76,8 @@ class BambooHr:
 
         A field that is missing here was withheld, or is unknown to BambooHR. Raises NotFound (the employee is gone),
         RecordRefused (this one may not be read), CredentialsRefused (not accepted, or the API is locked),
-        RateLimited, Unavailable (down, slow, XML, half an answer, or an answer about somebody else).
+        ConnectionMisset (there is no such company), RateLimited, Unavailable (down, slow, XML, half an answer, or an
+        answer about somebody else).
         """
         if _ID.fullmatch(employee) is None:
             raise RecordRefused("An employee id is a number without leading zeros: this notice names none.")
@@ -84,6 +93,7 @@ class BambooHr:
                 status=403,
             )
         if answer.status == 404:
+            await self._check_address()
             raise NotFound("BambooHR has no such employee any more.", employee=employee, status=404)
         if 400 <= answer.status < 500:
             raise RecordRefused(
@@ -178,6 +188,20 @@ class BambooHr:
         if rows is None:
             raise unanswered(request, status=answer.status)
         return hr_fields(rows)
+
+    async def _check_address(self) -> None:
+        """Raise ConnectionMisset if there is nothing at all at this company's address.
+
+        A 404 means either that or one employee who is gone (BambooHR API, errors). The caller's own record answers
+        everywhere, also where the caller is no employee; if it should not, the fields do.
+        """
+        for operation, path in (("access", f"employees/{_MYSELF}"), ("fields", "meta/fields")):
+            if (await self.ask(self._request(operation, path, {}))).status != 404:
+                return
+        raise ConnectionMisset(
+            "BambooHR answers nothing at this company's address: check the subdomain; has the company been renamed?",
+            status=404,
+        )
 
     async def _check_access(self) -> None:
         """Raise CredentialsRefused if the key is shut out altogether.

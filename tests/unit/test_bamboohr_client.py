@@ -73,8 +73,27 @@ async def test_keeps_nothing_that_was_not_asked_for() -> None:
 
 @pytest.mark.parametrize("body", [b"", b'{"error":"gone"}', b"404: Not Found"])
 async def test_404_means_gone_whatever_the_body(body: bytes) -> None:
-    async with company([Reply(body, 404)]) as (client, _, _):
+    async with company([Reply(body, 404), Reply({"id": "0"})]) as (client, _, _):
         with pytest.raises(NotFound):
+            await client.employee(ADA, FIELDS)
+
+
+async def test_404_means_gone_where_the_caller_has_no_record_but_there_are_fields() -> None:
+    async with company([Reply(status=404), Reply(status=404), Reply([])]) as (client, server, _):
+        with pytest.raises(NotFound):
+            await client.employee(ADA, FIELDS)
+    assert [one.path.rpartition("/v1/")[2] for one in server.seen] == ["employees/42", "employees/0", "meta/fields"]
+
+
+async def test_404_for_everything_means_that_there_is_no_such_company() -> None:
+    async with company([Reply(b"<html>", 404)]) as (client, _, _):
+        with pytest.raises(ConnectionMisset, match="check the subdomain"):
+            await client.employee(ADA, FIELDS)
+
+
+async def test_404_says_nothing_while_it_cannot_be_told_what_it_means() -> None:
+    async with company([Reply(status=404), Reply(status=503)]) as (client, _, _):
+        with pytest.raises(Unavailable):
             await client.employee(ADA, FIELDS)
 
 
