@@ -1,7 +1,7 @@
 """Who is in scope: the expressions of the mapping over an employee's fields, in CEL (Common Expression Language).
 
-Every field is a text, and "" where it is empty. CEL has no loops of its own and a budget for what it goes through, so
-an expression ends; one that could not be decided changes nothing.
+Every field is a text, and "" where it is empty. CEL has no loops of its own and a budget for what it goes through, and
+little may be built on what was built before, so an expression ends soon; one that could not be decided changes nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
 
 LONGEST = 2000
+_BUILDS = re.compile(r"\b(all|exists|exists_one|filter|map|replace|join|format|quote)\s*\(")
+BUILDS = 2
+"""So often an expression may name what goes through a list or makes texts longer. Each may multiply what the one before
+has made by as much as fits into an expression, and CEL's budget counts neither lengths nor comparisons."""
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?= \[[A-Z_]+\]$|$)", re.MULTILINE)
 _UNDECLARED = re.compile(r"undeclared reference to '([A-Za-z_]\w*)'")
 
@@ -93,6 +97,10 @@ def _evaluated(compiled: _Expression, fields: Mapping[str, str]) -> bool | None:
 def _compiled(text: str) -> _Expression:
     if len(text) > LONGEST:
         raise WrongExpression(f"is over {LONGEST} characters")
+    if len(built := [found[1] for found in _BUILDS.finditer(text)]) > BUILDS:
+        raise WrongExpression(
+            f"has more than {BUILDS} of {', '.join(dict.fromkeys(built))}: make several expressions of it"
+        )
     names: tuple[str, ...] = ()
     while True:
         environment = cel.NewEnv(variables=dict.fromkeys(names, cel.Type.STRING), extensions=[ext_strings.ExtStrings()])

@@ -38,6 +38,8 @@ def test_the_fields_of_an_expression_are_found_and_its_own_names_are_not() -> No
 
 
 NESTED = "[" + ",".join(["1"] * 200) + "]"
+DOUBLED = '["a"]' + ".map(y, [y, y])" * 30
+"""Quickly made, and compared with the next one in a thousand million steps."""
 
 
 @pytest.mark.parametrize(
@@ -49,7 +51,10 @@ NESTED = "[" + ",".join(["1"] * 200) + "]"
         ('sneak(department) == "x"', "undeclared reference to 'sneak'"),
         ("", "is wrong at character 1"),
         ('department == "' + "x" * scope.LONGEST + '"', "is over 2000 characters"),
-        (f"{NESTED}.all(a, {NESTED}.all(b, {NESTED}.all(c, a == b && b == c)))", "takes too many steps"),
+        (f"{NESTED}.all(a, {NESTED}.all(b, a == b))", "takes too many steps"),
+        (f"{DOUBLED} == {DOUBLED}", "has more than 2 of map, and may take for ever: do with fewer"),
+        ('["a"]' + ".map(y, y + y)" * 30 + ".exists(y, y == city)", "has more than 2 of map, exists"),
+        ('city.replace("a", "aa").replace("a", "aa") . replace ("a", "aa") == ""', "has more than 2 of replace"),
     ],
 )
 def test_a_wrong_expression_is_refused_and_told_where_it_is_wrong(expression: str, told: str) -> None:
