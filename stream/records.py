@@ -46,7 +46,7 @@ ADDED = Field(exclude_if=lambda value: value is None)
 class Model(BaseModel):
     """Frozen, closed, strict."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 def _is_none(value: object) -> bool:
