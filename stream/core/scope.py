@@ -99,7 +99,7 @@ def _compiled(text: str) -> _Expression:
         raise WrongExpression(f"is over {LONGEST} characters")
     if len(built := [found[1] for found in _BUILDS.finditer(text)]) > BUILDS:
         raise WrongExpression(
-            f"has more than {BUILDS} of {', '.join(dict.fromkeys(built))}: make several expressions of it"
+            f"has more than {BUILDS} of {', '.join(dict.fromkeys(built))}, and may take for ever: do with fewer"
         )
     names: tuple[str, ...] = ()
     while True:
