@@ -21,7 +21,7 @@ from stream.bamboohr.client import PageMoved
 from stream.bamboohr.everybody import ReadEverybody, Sweep
 from stream.bamboohr.listed import MOVES, READINGS
 from stream.clock import Clock
-from stream.core.folds import SWEEP
+from stream.core.folds import PAGES, SWEEP
 from stream.core.forecast import CALLS, forecast
 from stream.core.repair import Known
 from stream.core.roster import is_to_be_asked_about
@@ -93,7 +93,7 @@ class Backfill:
             raise RecordRefused(
                 f"The connection is paused: run `rosterbook connection resume {self._record.connection}` first."
             )
-        self._sweep = Sweep.model_validate(asked.progress.get("sweep") or {}).anew
+        self._sweep = Sweep.model_validate(asked.progress.get(PAGES) or {}).anew
         await self._tell()
         try:
             async with telling(self._tell, TELL_S, name=f"{self._record.connection} backfill told", first=TELL_S):
@@ -181,7 +181,7 @@ class Backfill:
             calls_of_backfill=1 if self._index.filled else CALLS,
         )
         result: dict[str, JsonValue] = {
-            "sweep": self._sweep.model_dump(),
+            PAGES: self._sweep.model_dump(),
             "people": self._sweep.people,
             "total": self._sweep.total,
             "owed": self._contacts.debts,

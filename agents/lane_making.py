@@ -46,7 +46,7 @@ from stream.core.completeness import Heard
 from stream.core.day import Day
 from stream.core.mapping import fields_to_watch
 from stream.core.registration import living
-from stream.core.rows import Address, Company, ContactState, Person, Window
+from stream.core.rows import Address, Company, ContactState, Person
 from stream.errors import RecordRefused
 from stream.fence import Fence
 from stream.kafka.event_log import EventLog
@@ -390,11 +390,8 @@ class LaneMaker:
         return lane, client
 
     def _leavers(self, record: Connection, number: int) -> Leavers:
-        def window() -> Window | None:
-            company = self._company(record.connection, number)
-            return None if company is None else company.window
-
-        return Leavers(record.connection, record.guard, window_of=window, append=self.log.append, clock=self.clock)
+        company = partial(self._company, record.connection, number)
+        return Leavers(record.connection, record.guard, company=company, append=self.log.append, clock=self.clock)
 
     def _contacts(self, record: Connection, number: int, leavers: Leavers) -> tuple[Lane, ZohoBooks, ContactIndex]:
         """Keeps contacts."""

@@ -328,7 +328,7 @@ class SmallWorld:
             mapping=self.mapping,
             index=self.index,
             leavers=Leavers(
-                ACME, self.policy, window_of=lambda: self.tables.company.window, append=self.append, clock=self.clock
+                ACME, self.policy, company=lambda: self.tables.company, append=self.append, clock=self.clock
             ),
         )
 
@@ -384,7 +384,7 @@ def keep_contacts(
         state_of=state_of,
         append=append,
         guard=guard or FloodGuard(FloodPolicy()),
-        leavers=leavers or Leavers(ACME, LeaverGuard(), window_of=lambda: None, append=append, clock=clock),
+        leavers=leavers or Leavers(ACME, LeaverGuard(), company=lambda: None, append=append, clock=clock),
         clock=clock,
         settle_time=SETTLE_TIME,
         index=ContactIndex(zoho, clock) if index is None else index,

@@ -30,6 +30,8 @@ MOST_AHEAD = timedelta(minutes=5)
 """A time of BambooHR's that lies further ahead of when we heard of it is wrong, and must not hide later changes."""
 SWEEP = "backfill"
 """The command by which everybody is read."""
+PAGES = "sweep"
+"""Names the part of its progress that tells how far the list was read (`Sweep` in `stream/bamboohr/everybody.py`)."""
 SEALED = "sealed"
 """Names the part of an answer that is for whoever asked alone: it is no progress, and no row keeps it."""
 APPROVE, REJECT, RELEASE = "approve holds", "reject holds", "release previews"
@@ -232,6 +234,15 @@ def answer(company: Company, outcome: CommandOutcome, position: LogPosition) -> 
         asked[outcome.command] = before.model_copy(update={"progress": outcome.result})
     update = {"asked": asked, "swept_at": swept_at, "folded": company.folded_with(position)}
     return company.model_copy(update=update)
+
+
+def reads_everybody(company: Company | None) -> bool:
+    """Whether everybody is to be read, and the list was not read to its end yet."""
+    asked = None if company is None else company.asked.get(SWEEP)
+    if asked is None or not asked.debt.owed:
+        return False
+    pages = asked.progress.get(PAGES)
+    return not isinstance(pages, dict) or pages.get("ended") is not True
 
 
 def poll(company: Company, outcome: PollOutcome, position: LogPosition) -> Company:

@@ -125,6 +125,7 @@ class KeepContacts:
             await self._say(payment, "previewed", parks=payment.wanted, reason="the connection is in preview")
             return payment.ended("not asked")
         self._wait_for_turn(payment)
+        self._leavers.wait_for_the_list(state)
         try:
             await self._pay(payment)
         except NotFound as error:

@@ -7,12 +7,17 @@ from typing import Literal
 
 from stream.clock import Clock
 from stream.core import guard
-from stream.core.rows import ContactState, Window
+from stream.core.folds import reads_everybody
+from stream.core.rows import Company, ContactState, Window
 from stream.errors import RecordRefused
+from stream.lane import Waiting
 from stream.records import ConnectionId, ContactKey, GuardOutcome, LeaverGuard, LogPosition
 from stream.telemetry import HELD_LEAVERS, log
 
 logger = log("guard")
+
+LIST_S = 5.0
+"""Seconds between two looks whether the list was read; thousands may wait for it."""
 
 
 class LeaverHeld(RecordRefused):
@@ -27,15 +32,16 @@ class Leavers:
         connection: ConnectionId,
         policy: LeaverGuard,
         *,
-        window_of: Callable[[], Window | None],
+        company: Callable[[], Company | None],
         append: Callable[[GuardOutcome], Awaitable[LogPosition]],
         clock: Clock,
     ) -> None:
-        """window_of: the window that the log knows of, asked once, when everything is folded."""
+        """company: the connection's row. Its window is asked for once, when everything is folded."""
         self._connection = connection
         self._policy = policy
-        self._window_of: Callable[[], Window | None] | None = window_of
+        self._company = company
         self._window: Window | None = None
+        self._knows_window = False
         self._append = append
         self._clock = clock
         self._count = guard.Headcount()
@@ -55,12 +61,22 @@ class Leavers:
         """Somebody else may have the connection from now on."""
         self._shown.set(0)
 
+    def wait_for_the_list(self, state: ContactState) -> None:
+        """Raises Waiting for a leaver of whom only the list of everybody tells, until that was read to its end: only
+        then is it known how many should have a contact, of whom so many may leave.
+        """
+        debt = state.debt
+        is_told_by_list = debt.owed and not debt.owes(state.live) and debt.wanted > max(debt.approved, debt.released)
+        if state.desired.active is False and is_told_by_list and reads_everybody(self._company()):
+            raise Waiting("Everybody is being read first.", retry_after=LIST_S)
+
     async def ask(self, key: ContactKey, state: ContactState) -> None:
         """Return when the contact may be made inactive. Raises LeaverHeld when a person has to say so first."""
         if state.debt.wanted <= state.debt.approved:
             return
-        if self._window_of is not None:
-            self._window, self._window_of = self._window_of(), None
+        if not self._knows_window:
+            row, self._knows_window = self._company(), True
+            self._window = None if row is None else row.window
         now = self._clock.now()
         said = guard.decide(key, self._count, self._policy, self._window, now)
         self._window = said.window

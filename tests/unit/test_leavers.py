@@ -6,10 +6,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from stream.core.folds import APPROVE, REJECT
+from agents.telling import progress
+from stream.core import folds
+from stream.core.folds import APPROVE, PAGES, REJECT, SWEEP
 from stream.core.guard import is_waiting
-from stream.records import GuardOutcome, LeaverGuard, Mapping, SyncOutcome
-from tests.small_world import SmallWorld, keep_contacts, person
+from stream.records import Command, EmployeeId, GuardOutcome, LeaverGuard, Mapping, SyncOutcome
+from stream.topics import COMMANDS, OUTCOMES
+from tests.small_world import ACME, SmallWorld, at, keep_contacts, person
 from tests.unit.test_keep_contacts import actions, key_of
 
 HOUR = 3600.0
@@ -88,6 +91,39 @@ def test_one_after_the_other_those_who_are_too_many_are_held_and_all_who_follow(
     assert inactive(world) == 10
     assert waiting(world) == {"11", "12", "13"}
     assert said(world) == [("opened", 20, 1), ("closed", 20, 11)]
+
+
+def test_leavers_whom_a_list_tells_of_wait_until_it_was_read_and_are_counted_among_all() -> None:
+    world = SmallWorld()
+    begun = Command(connection=ACME, command=SWEEP, work=True, asked_by="ada", at=world.clock.now())
+    world.tables.company = folds.ask(world.tables.company, begun, at(COMMANDS.name, 0))
+    for employee in map(str, range(1, 101)):
+        has_left = int(employee) <= 12
+        if has_left:
+            world.zoho.add(address(employee))
+        world.truth[EmployeeId(employee)] = person(address(employee), status="Terminated" if has_left else "Active")
+        world.notice(employee, kind="sweep")
+        world.read(employee)
+        work(world)
+    assert inactive(world) == 0
+    world.hire("100", person(address("100"), status="Terminated"))  # a webhook tells of this one
+    work(world)
+    assert inactive(world) == 1
+    read = progress(ACME, SWEEP, world.tables.company, "", world.clock.now(), result={PAGES: {"ended": True}})
+    world.tables.company = folds.answer(world.tables.company, read, at(OUTCOMES.name, 0))
+    world.settle()
+    assert inactive(world) == 13
+    assert waiting(world) == set()
+
+
+def work(world: SmallWorld) -> None:
+    """All that is due now; nobody waits for anything."""
+    while (due := world.due()) or world.paying:
+        for key in due:
+            world.begin(key)
+        for key in list(world.paying):
+            world.go_on(key)
+        world.learn()
 
 
 def test_a_fifth_of_a_large_company_may_leave() -> None:
