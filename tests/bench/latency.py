@@ -25,7 +25,7 @@ from tests.bench.wire import Caller, delivery
 PEOPLE = 50
 WARM_UP = 50
 PAUSE_S = 0.12
-"""Longer than the pace of BambooHR's quota (61 ms), so that no call waits for its turn."""
+"""Longer than the pace of BambooHR's quota in the worker, so that no call waits for its turn."""
 DEADLINE_S = 20.0
 IDLE_S = 5.0
 
