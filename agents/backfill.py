@@ -89,10 +89,6 @@ class Backfill:
 
     async def __call__(self, asked: Asked) -> Done:
         """Safe to repeat: people and contacts that are as they should be are left alone."""
-        if self._record.mode == "paused":
-            raise RecordRefused(
-                f"The connection is paused: run `rosterbook connection resume {self._record.connection}` first."
-            )
         self._sweep = Sweep.model_validate(asked.progress.get(PAGES) or {}).anew
         await self._tell()
         try:

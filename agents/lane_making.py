@@ -24,7 +24,7 @@ from agents.dates import Dates
 from agents.drift import FindDrift, drifted
 from agents.nightly import Nightly
 from agents.operations import Operations
-from agents.orders import JOINED, handlers
+from agents.orders import JOINED, WAITING, handlers
 from agents.own_secrets import OwnSecrets
 from agents.partition import Partition
 from agents.plan_orders import PlanCommand
@@ -177,6 +177,7 @@ class LaneMaker:
             record.connection,
             handlers(record, bamboohr, zoho, self._own, upkeep, completeness, sweeping, *plans),
             joined=JOINED,
+            waiting=WAITING if record.mode == "paused" else (),
             company=lambda: self._company(record.connection, number),
             append=self.log.append,
             crashed=self.crashed,

@@ -43,15 +43,19 @@ class Operations:
         handlers: Mapping[str, Handler],
         *,
         joined: Collection[str] = (),
+        waiting: Collection[str] = (),
         company: Callable[[], Company | None],
         append: Callable[[CommandOutcome], Awaitable[object]],
         crashed: Callable[[BaseException], None],
         clock: Clock,
     ) -> None:
-        """joined: commands whose end answers those too who asked for the same meanwhile."""
+        """joined: commands whose end answers those too who asked for the same meanwhile. waiting: those that are not
+        begun here and stay owed, with how far they came.
+        """
         self._connection = connection
         self._handlers = handlers
         self._joined = joined
+        self._waiting = waiting
         self._company = company
         self._append = append
         self._crashed = crashed
@@ -79,7 +83,7 @@ class Operations:
             return
         for name, asked in company.asked.items():
             news = asked.debt.wanted > self._answered.get(name, -1)
-            if asked.debt.owed and news and name not in self._running:
+            if asked.debt.owed and news and name not in self._running and name not in self._waiting:
                 self._running[name] = asyncio.create_task(self._run(name, asked), name=f"{self._connection} {name}")
 
     async def _run(self, name: str, asked: Asked) -> None:

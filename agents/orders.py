@@ -27,6 +27,12 @@ from stream.zoho.client import ZohoBooks
 
 JOINED = (backfill.NAME, RECONCILE)
 """Commands that whoever asks for them meanwhile joins."""
+WAITING = (backfill.NAME, RECONCILE, REPORT, APPLY)
+"""Commands that stay owed while their connection is paused, and go on afterwards."""
+NOT_PAUSED = (*WAITING, PLAN)
+"""Commands that nobody is to wait for while their connection is paused. A plan is refused then, and not put off: nobody
+but who waits for it now could open it.
+"""
 
 
 def handlers(

@@ -24,7 +24,7 @@ from stream.core.debt import NOTHING
 from stream.core.repair import OPEN, Repair, Standing, standing
 from stream.core.rows import Asked, Company, ContactState, Person
 from stream.core.schedule import next_run
-from stream.errors import RecordRefused, Retriable
+from stream.errors import Retriable
 from stream.records import (
     CommandOutcome,
     Connection,
@@ -168,8 +168,6 @@ class Reconciler:
         return polled
 
     async def _run_now(self, asked: Asked, command: str, since: datetime | None) -> tuple[Polled, RepairOutcome]:
-        if self._record.mode == "paused":
-            raise RecordRefused(f"The connection is paused: `rosterbook connection resume {self._record.connection}`.")
         if not self._busy:
             self._asked = True
             if since is not None:

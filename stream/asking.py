@@ -35,7 +35,7 @@ async def ask(log: EventLog, scan: LogScan, command: Command) -> AsyncGenerator[
             except TimeoutError:
                 raise Retriable(
                     f"No worker answered within {TAKEN_UP_S:g} s: check that `rosterbook up` or a worker runs and "
-                    "serves this connection. The command stays asked.",
+                    "serves this connection, and that it is not paused. The command stays asked.",
                     connection=command.connection,
                 ) from None
             yield outcome

@@ -70,6 +70,7 @@ async def apply(file: Path, /, *, json: bool = False) -> int:
 
 def _check(plan: Plan, record: Connection) -> None:
     """Raises UsageError where the plan is about something else than what is there now."""
+    from agents.cli.modes import refuse_paused
     from stream.codec import fingerprint
 
     now = record.bamboohr.subdomain, record.zoho.region, record.zoho.organization_id
@@ -77,8 +78,7 @@ def _check(plan: Plan, record: Connection) -> None:
         raise UsageError(f"The plan is of another company than connection {plan.connection} has here.")
     if plan.mapping != fingerprint(record.mapping):
         raise UsageError(f"Connection {plan.connection} has another mapping than the plan: make the plan anew.")
-    if record.mode == "paused":
-        raise UsageError(f"Connection {plan.connection} is paused: `rosterbook connection resume {plan.connection}`.")
+    refuse_paused(record)
 
 
 async def _applied(

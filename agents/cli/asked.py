@@ -24,16 +24,21 @@ async def carried_out(
 ) -> CommandOutcome:
     """The end of the command, however it ended. on_the_way: told how far it has come; else standard error is.
 
-    Raises UsageError when there is no such connection, LogUnavailable, Retriable when no worker answers.
+    Raises UsageError when there is no such connection, or it is paused and the command is not for that time,
+    LogUnavailable, Retriable when no worker answers.
     """
     from agents.cli.connection import known_connection
+    from agents.cli.modes import refuse_paused
     from agents.cli.surroundings import bootstrap_servers, command_settings
+    from agents.orders import NOT_PAUSED
     from stream.asking import ask
     from stream.kafka.event_log import EventLog
     from stream.kafka.scan import LogScan
 
     bootstrap = bootstrap_servers(command_settings())
-    await known_connection(connection)
+    record = await known_connection(connection)
+    if command in NOT_PAUSED:
+        refuse_paused(record)
     log = EventLog(bootstrap)
     await log.start()
     try:

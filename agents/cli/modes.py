@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from agents.cli.console import print_json, say
+from stream.errors import UsageError
 
 if TYPE_CHECKING:
     from stream.records import Connection, Mode
@@ -54,6 +55,14 @@ async def _change(connection: str, wanted: Mode | None, *, json: bool) -> None:
         return
     same = " already" if changed.mode == found.mode else ""
     say(f"Connection {connection} is{same} {_adjective(changed.mode)}: {MEANS[changed.mode]}.")
+
+
+def refuse_paused(record: Connection) -> None:
+    """Raises UsageError where whoever asks now would wait in vain."""
+    if record.mode == "paused":
+        raise UsageError(
+            f"Connection {record.connection} is paused: `rosterbook connection resume {record.connection}`."
+        )
 
 
 async def change_mode(found: Connection, wanted: Mode | None) -> Connection:

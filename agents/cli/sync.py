@@ -10,7 +10,6 @@ from cyclopts import Parameter
 
 from agents.cli.console import print_json, print_table, say
 from agents.cli.employee_ids import check_ids
-from stream.errors import UsageError
 
 SENTENCES = {
     "kept": "The contact of employee {employee} is as it should be.",
@@ -53,6 +52,7 @@ async def sync(
         Print JSON.
     """
     from agents.cli.connection import known_connection, only_connection
+    from agents.cli.modes import refuse_paused
     from agents.cli.standing import tell_why
     from agents.cli.surroundings import bootstrap_servers, command_settings, worker_url
     from stream.clock import SystemClock
@@ -65,8 +65,8 @@ async def sync(
         connection, employee = await only_connection(), connection
     check_ids((employee,))
     found = await known_connection(connection)
-    if wait and found.mode == "paused":
-        raise UsageError(f"Connection {connection} is paused: `rosterbook connection resume {connection}`.")
+    if wait:
+        refuse_paused(found)
     event = HrEvent(
         connection=found.connection,
         employees=(EmployeeId(employee),),

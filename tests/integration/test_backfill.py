@@ -29,8 +29,9 @@ WRITES = 12
 
 
 @pytest.fixture
-async def vendors() -> AsyncIterator[Vendors]:
-    found = Vendors(PEOPLE, calls_per_minute=1800)
+async def vendors(request: pytest.FixtureRequest) -> AsyncIterator[Vendors]:
+    """Parameter: calls of Zoho Books a minute."""
+    found = Vendors(PEOPLE, calls_per_minute=getattr(request, "param", 1800))
     for employee in list(found.company.people.values())[:THERE]:
         if email := employee.values.get("workEmail"):
             person = {"first_name": "By", "last_name": "Hand", "email": email, "is_primary_contact": True}
@@ -104,7 +105,7 @@ async def test_everybody_is_loaded_once_whatever_dies_and_a_second_load_writes_n
     finally:
         for worker in workers:
             await worker.end()
-    ends = [one for one in await records(bootstrap, OUTCOMES) if isinstance(one, CommandOutcome)]
+    ends = await outcomes_of_commands(bootstrap)
     assert [(one.state, one.cause.offset) for one in ends if one.state != "progress"] == [
         ("done", 1),
         ("done", 2),
@@ -112,6 +113,43 @@ async def test_everybody_is_loaded_once_whatever_dies_and_a_second_load_writes_n
         ("done", 4),
         ("done", 5),
     ]
+
+
+async def outcomes_of_commands(bootstrap: str) -> list[CommandOutcome]:
+    return [one for one in await records(bootstrap, OUTCOMES) if isinstance(one, CommandOutcome)]
+
+
+@pytest.mark.parametrize("vendors", [240], indirect=True)  # so that it is not over before it can be cut off
+@pytest.mark.timeout(200)
+async def test_a_load_that_is_cut_off_by_a_pause_goes_on_after_resume(
+    bootstrap: str, vendors: Vendors, tmp_path: Path
+) -> None:
+    worker = WorkerProcess(tmp_path, bootstrap, settle_time="1", call_deadline="4", **vendors.settings())
+    variables = {"ROSTERBOOK_KAFKA": bootstrap, "ROSTERBOOK_DATA": str(tmp_path)}
+    try:
+        async with event_log(bootstrap) as log:
+            await vendors.connect(log, ACME)
+        await worker.start()
+        await worker.ready()
+        assert (await rosterbook("backfill", "--no-wait", **variables)).code == 0
+        await some_written(vendors)
+        assert (await rosterbook("connection", "pause", ACME, **variables)).code == 0
+        writes = len(vendors.writes())
+        refused = await rosterbook("backfill", **variables)
+        sentence = f"Connection {ACME} is paused: `rosterbook connection resume {ACME}`."
+        assert (refused.code, sentence in refused.err) == (2, True)
+        assert {one.state for one in await outcomes_of_commands(bootstrap)} == {"progress"}
+        assert len(vendors.writes()) == writes
+        assert (await rosterbook("connection", "resume", ACME, **variables)).code == 0
+
+        async def ended() -> bool:
+            return (await outcomes_of_commands(bootstrap))[-1].state != "progress"
+
+        await until("the load has ended", ended, 120)
+    finally:
+        await worker.end()
+    assert [one.state for one in await outcomes_of_commands(bootstrap) if one.state != "progress"] == ["done"]
+    await check_loaded_once(bootstrap, vendors)
 
 
 def check_done(ended: Ended, people: int = PEOPLE, differed: object = ANY) -> None:

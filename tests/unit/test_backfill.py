@@ -318,11 +318,6 @@ def test_what_it_says_of_nobody_and_in_preview(mode: Mode, people: int, says: st
     assert owner.world.zoho.calls == filled
 
 
-def test_a_paused_connection_is_not_loaded() -> None:
-    with pytest.raises(RecordRefused, match="paused: run `rosterbook connection resume acme` first"):
-        Owner(mode="paused").carried_out()
-
-
 @pytest.mark.parametrize(
     "set_aside", [lambda debt: debt.park(debt.wanted, "held"), lambda debt: debt.hold(debt.wanted)]
 )

@@ -16,6 +16,7 @@ from agents.cli import run
 from stream.records import CommandOutcome
 from tests.fake_clock import START
 from tests.small_world import ACME, at
+from tests.unit.test_backfill import connection
 
 
 def said(state: Literal["progress", "done", "failed"], says: str, **result: Any) -> CommandOutcome:
@@ -79,11 +80,26 @@ def test_its_end_is_told_and_its_way_there_only_where_somebody_looks(
 def test_a_load_that_failed_exits_1_and_says_why(
     play: Callable[..., Worker], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    play(said("failed", "The connection is paused: resume it first."))
+    play(said("failed", "The list changed each time: run this again later."))
     assert run(["backfill", "acme"]) == 1
-    assert capsys.readouterr() == ("", "The connection is paused: resume it first.\n")
+    assert capsys.readouterr() == ("", "The list changed each time: run this again later.\n")
     assert run(["backfill", "acme", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "command", [["backfill", "acme"], ["reconcile", "acme"], ["reconcile", "acme", "--report"], ["plan", "acme"]]
+)
+def test_while_its_connection_is_paused_nobody_waits_for_a_command(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def known(name: str) -> Any:
+        return connection("paused")
+
+    monkeypatch.setattr(agents.cli.connection, "known_connection", known)
+    monkeypatch.setenv("ROSTERBOOK_KAFKA", "127.0.0.1:1")
+    assert run(command) == 2
+    assert "Connection acme is paused: `rosterbook connection resume acme`." in capsys.readouterr().err
 
 
 def test_without_waiting_it_is_only_asked_for(play: Callable[..., Worker], capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,11 +32,16 @@ class Owner:
         self.crashes: list[BaseException] = []
         self.away = False
         self.heard: list[str] = []
+        self.begun: list[Asked] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self.operations = Operations(
+        self.operations = self.made()
+
+    def made(self, *waiting: str) -> Operations:
+        return Operations(
             ACME,
             {"test": self.test, "fail": self.fail},
+            waiting=waiting,
             company=lambda: self.company,
             append=self.append,
             crashed=self.crashes.append,
@@ -45,6 +50,7 @@ class Owner:
 
     async def test(self, order: Asked) -> Done:
         self.heard.append(order.arguments["n"])
+        self.begun.append(order)
         await self.gate.wait()
         return Done("Tried.", {"n": order.arguments["n"]})
 
@@ -130,6 +136,39 @@ async def test_a_log_that_is_away_ends_the_worker_and_closing_ends_nothing(owner
     owner.operations.open()
     await owner.settled()
     assert isinstance(owner.crashes[0], LogUnavailable)
+
+
+async def test_what_waits_stays_owed_with_how_far_it_came_while_others_are_carried_out(owner: Owner) -> None:
+    owner.company = asked(owner.company, 1)
+    owner.gate.clear()
+    owner.operations.open()
+    await asyncio.sleep(0)
+    further = CommandOutcome(
+        connection=ACME,
+        command="test",
+        cause=at(COMMANDS, 1),
+        state="progress",
+        says="6000 of 10000.",
+        result={"people": 6000},
+        at=START,
+    )
+    owner.company = folds.answer(owner.company, further, at(OUTCOMES, 0))
+    await owner.operations.close()
+    owner.gate.set()
+    owner.operations = owner.made("test")
+    owner.company = asked(owner.company, 2, command="fail")
+    owner.operations.open()
+    await owner.settled()
+    owner.fold()
+    await owner.settled()
+    assert [(one.command, one.state) for one in owner.said] == [("fail", "failed")]
+    assert owner.company.asked["test"].debt.owed
+    await owner.operations.close()
+    owner.operations = owner.made()
+    owner.operations.open()
+    await owner.settled()
+    assert owner.begun[-1].progress == {"people": 6000}
+    assert owner.said[-1].state == "done"
 
 
 def test_an_older_command_or_answer_moves_nothing_back() -> None:
