@@ -10,7 +10,7 @@ from typing import Any
 import faust
 
 from agents.ending import AGAIN, end_at_once, leave
-from agents.health import Health, Serving
+from agents.health import CATCHING_UP, RECOVERING, Health, Serving
 from agents.progress import waiting_work
 from agents.stacks import log_stacks
 from agents.watchdog import Watchdog, WatchdogPolicy, Work
@@ -104,7 +104,7 @@ class Worker:
         app.on_rebalance_complete.connect(self._recovered)
         await parts.connections.loaded.wait()  # the roster fold must know the mappings before it folds anything
         refuse_other_keys(parts.connections.records.values(), self._vault)
-        self._not_ready = "recovering tables"
+        self._not_ready = RECOVERING
         starting = asyncio.create_task(app.start())  # done only when the first recovery is
         await self._wait(app, starting, stop)
         self._not_ready = "stopping"
@@ -172,7 +172,7 @@ class Worker:
 
     async def _given(self, *_: Any, **__: Any) -> None:
         self._assigned = True
-        self._not_ready = "recovering tables"
+        self._not_ready = RECOVERING
 
     async def _recovered(self, app: Any, /, *_: Any, **__: Any) -> None:
         if not self._assigned:  # a recovery that ends while the partitions are being given away again
@@ -185,7 +185,7 @@ class Worker:
         lanes = self._parts.lanes
         partitions = await self._parts.folding.open(numbers)
         logger.info("worker.partitions_opened", partitions=numbers)
-        self._not_ready = "catching up"
+        self._not_ready = CATCHING_UP
         await asyncio.gather(*(lanes.open(partition) for partition in partitions))
         self._not_ready = None
         logger.info("worker.ready", partitions=len(numbers))

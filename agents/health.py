@@ -16,6 +16,12 @@ from stream.errors import SettingsError
 from stream.records import ConnectionId
 from stream.telemetry import REGISTRY
 
+RECOVERING, CATCHING_UP = "recovering tables", "catching up"
+READS_LOG = (RECOVERING, CATCHING_UP)
+"""Why a worker is not ready while it reads what is on the log. That takes as long as there is much of it, and the
+worker's own watchdog ends one that comes no further.
+"""
+
 
 @dataclass(frozen=True)
 class CallsToday:

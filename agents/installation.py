@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from agents.child import Child
+from agents.health import READS_LOG
 from stream.clock import Clock, SystemClock
 from stream.errors import ActionNeeded, Fatal, SettingsError
 from stream.gateway.certificate import own
@@ -30,6 +31,9 @@ from stream.vault.keyfile import lacks_ring, load_vault, ring_file
 logger = log("up")
 
 READY_S = 60.0
+"""Within which all is ready; the time in which the worker reads the log does not count."""
+QUIET_S = 5.0
+"""Nobody needs to be told that the worker reads the log for no longer than that."""
 END_S = 3.2
 """Within which all parts end, and then this process: a busy machine takes over a second for that; 5 s are promised."""
 CHILD_GRACE_S = 2.7
@@ -182,34 +186,40 @@ class Installation:
 
     async def _ready(self) -> None:
         """Wait until gateway and worker say that they are ready."""
-        lacking: str | None = None
+        part, lacking = "", None
+        began, told = self._clock.monotonic(), False
         connector = aiohttp.TCPConnector(ssl=own(self._settings))
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2), connector=connector) as http:
             try:
-                async with asyncio.timeout(READY_S):
+                async with asyncio.timeout(READY_S) as patience:
                     for part in ("gateway", "worker"):
                         while (lacking := await self._lacking(http, part)) is not None:
                             if self.failed.done():
                                 raise self.failed.result()
+                            if lacking in READS_LOG:
+                                patience.reschedule(asyncio.get_running_loop().time() + READY_S)
+                                if not told and self._clock.monotonic() - began > QUIET_S:
+                                    told = True
+                                    self._say("The worker reads what is on the log, which may take minutes")
                             await asyncio.sleep(0.05)
                         self._say(f"{part} is ready at {self.url(part)}")
             except TimeoutError:
                 raise Fatal(
-                    f"Not ready within {READY_S:g} s ({lacking}): the files in {self._logs} say more."
+                    f"Not ready within {READY_S:g} s ({part}: {lacking}): the files in {self._logs} say more."
                 ) from None
 
     async def _lacking(self, http: aiohttp.ClientSession, part: str) -> str | None:
         """Why the part is not ready, None when it is."""
         if (url := self.url(part)) is None:
-            return f"{part}: does not listen"
+            return "does not listen"
         try:
             async with http.get(f"{url}/readyz") as answer:
                 if answer.status == 200:
                     return None
                 told = await answer.json()
         except (aiohttp.ClientError, TimeoutError):
-            return f"{part}: does not answer"
-        return f"{part}: {told.get('reason') or ', '.join(told.get('reasons', ()))}"
+            return "does not answer"
+        return told.get("reason") or ", ".join(told.get("reasons", ()))
 
     async def stop(self) -> None:
         """End all parts, Kafka last, so that what the worker still learns is kept. May be called again."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents.child import Child
 from agents.installation import Installation
-from stream.errors import BrokerFailed
+from stream.errors import BrokerFailed, Fatal
 from stream.settings import Settings
 from tests.virtual_time import VirtualTime, run
 
@@ -86,6 +87,50 @@ def test_a_part_that_cannot_be_started_again_is_given_up_with_its_reason(tmp_pat
 
     why, _ = run(watched(loop, tmp_path, Broken(loop, ["exit code 1"], 1), 100), loop)
     assert why == "The disk is full."
+
+
+async def got_ready(loop: VirtualTime, data: Path, stands: Callable[[float], str | None]) -> list[str]:
+    """What is said while it gets ready. stands: what the worker lacks, by the seconds since the start."""
+    said: list[str] = []
+    installation = Installation(Settings(data=data), say=said.append, clock=loop)
+
+    async def lacking(_: Any, part: str) -> str | None:
+        return stands(loop.time()) if part == "worker" else None
+
+    installation._lacking = lacking  # type: ignore[method-assign]
+    await installation._ready()
+    return said
+
+
+def test_a_worker_that_reads_a_long_log_is_waited_for_and_that_is_said_once(tmp_path: Path) -> None:
+    def stands(now: float) -> str | None:
+        if now < 30:
+            return "does not answer"
+        return "recovering tables" if now < 200 else "catching up" if now < 900 else None
+
+    loop = VirtualTime()
+    said = run(got_ready(loop, tmp_path, stands), loop)
+    assert said == [
+        "gateway is ready at None",
+        "The worker reads what is on the log, which may take minutes",
+        "worker is ready at None",
+    ]
+
+
+def test_a_short_reading_of_the_log_is_not_worth_a_word(tmp_path: Path) -> None:
+    loop = VirtualTime()
+    said = run(got_ready(loop, tmp_path, lambda now: "catching up" if now < 4 else None), loop)
+    assert said == ["gateway is ready at None", "worker is ready at None"]
+
+
+@pytest.mark.parametrize("reads_until", [0, 100])
+def test_for_any_other_reason_it_is_waited_for_a_minute(tmp_path: Path, reads_until: float) -> None:
+    loop = VirtualTime()
+    with pytest.raises(Fatal, match=r"Not ready within 60 s \(worker: Kafka does not answer\)"):
+        run(
+            got_ready(loop, tmp_path, lambda now: "catching up" if now < reads_until else "Kafka does not answer"), loop
+        )
+    assert reads_until + 59 < loop.time() < reads_until + 61
 
 
 @pytest.mark.parametrize(
