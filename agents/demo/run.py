@@ -128,7 +128,9 @@ class Demo:
 
 
 async def perform(employees: int, *, exit_when_synced: bool, live: bool, say: Callable[[str], None]) -> Demo:
-    """Play the demo. Returns it when the story is over and both sides agree, or never without `exit_when_synced`."""
+    """Play the demo. With `exit_when_synced` it is returned when the story is over, or was broken off: then that is
+    said, and both sides may differ. Else it goes on for ever. Raises Fatal where it goes on no more, or never began.
+    """
     demo = Demo(employees, say=say)
     configure_logging(load_settings(), file=demo.data / "logs" / "demo.log")
     say(f"Data folder {demo.data}")
@@ -139,14 +141,21 @@ async def perform(employees: int, *, exit_when_synced: bool, live: bool, say: Ca
         await demo.watch.start()
         stack.push_async_callback(demo.watch.stop)
         view = asyncio.create_task(demo.show() if live else asyncio.Event().wait())
+        broken_off = None
         try:
             await demo.tell(0 if exit_when_synced else BETWEEN_CHAPTERS_S)
             if not exit_when_synced:
                 await demo.go_on()
-            await _caught_up(demo.watch)
+        except Fatal as error:
+            if not exit_when_synced:
+                raise
+            broken_off = error.message
         finally:
             view.cancel()
             await asyncio.gather(view, return_exceptions=True)
+        if broken_off is not None:
+            say(broken_off)
+        await _caught_up(demo.watch)
     return demo
 
 
