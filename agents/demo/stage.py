@@ -44,6 +44,8 @@ class Stage:
 
     async def _set_up(self) -> None:
         await self.vendors.start()
+        self._say(f"BambooHR's sandbox answers at {self.vendors.bamboohr.base_url}")
+        self._say(f"Zoho's sandbox answers at {self.vendors.zoho.api_url}")
         environment = {
             **self.vendors.environment(),
             "ROSTERBOOK_DATA": str(self.data),

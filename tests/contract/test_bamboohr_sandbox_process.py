@@ -35,7 +35,8 @@ async def test_the_first_line_tells_where_and_how_to_get_in() -> None:
         process.send_signal(signal.SIGTERM)
         rest, logged = await asyncio.wait_for(process.communicate(), 10)
         assert (process.returncode, rest) == (0, b"")
-        assert b"sandbox.started" in logged
+        (started,) = [line for line in map(json.loads, logged.splitlines()) if line["event"] == "sandbox.started"]
+        assert ready["base_url"] == f"http://127.0.0.1:{started['port']}/acme"
         assert ready["api_key"].encode() not in logged
     finally:
         if process.returncode is None:

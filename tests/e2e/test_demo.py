@@ -47,6 +47,8 @@ async def test_demo_ends_by_itself_with_its_figures_as_the_last_words(tmp_path: 
         assert figures["zoho_calls"] >= figures["contacts"]
         assert 0 < figures["latency_ms"]["p50"] <= figures["latency_ms"]["p99"]
         assert "Traceback" not in one.err
+        for vendor, path in (("BambooHR", "/acme"), ("Zoho", "/books/v3")):
+            assert re.search(rf"^{vendor}'s sandbox answers at http://127\.0\.0\.1:\d+{path}$", one.err, re.MULTILINE)
         assert not processes_of(data_folder(one))
         assert (data_folder(one) / "logs" / "worker.log").exists()
     assert data_folder(ended) != data_folder(other)

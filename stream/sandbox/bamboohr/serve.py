@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from dataclasses import asdict
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -41,7 +42,7 @@ async def serve(
         ready = {"base_url": base_url, "subdomain": SUBDOMAIN, **asdict(sandbox.credentials)}
         sys.stdout.write(orjson.dumps(ready).decode() + "\n")
         sys.stdout.flush()
-        log("sandbox.bamboohr").info("sandbox.started", port=port, employees=employees)
+        log("sandbox.bamboohr").info("sandbox.started", port=urlsplit(base_url).port, employees=employees)
         await stopped.wait()
     finally:
         await sandbox.stop()
