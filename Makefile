@@ -10,7 +10,7 @@ setup: .venv/ready  ## make .venv, fetch and verify the Kafka jars
 # Bytecode at once: where Python may not write it later, each command would compile all libraries again, for two seconds.
 .venv/ready: requirements-uv.lock requirements.lock pyproject.toml stream/kafka/kafka.lock.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rosterbook needs Python 3.11 or newer; set PYTHON=…")'
-	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	.venv/bin/uv pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
