@@ -85,10 +85,17 @@ class ReadPeople:
         except NotFound:
             snapshot = snapshot.model_copy(update={"state": "gone"})
         except RecordRefused as error:
-            self._guard.refused(error)
-            said = {"state": "unreadable", "reason": error.message, "error": type(error).__name__}
-            snapshot = snapshot.model_copy(update=said)
+            return await self._give_up(snapshot, error)
         else:
             snapshot = snapshot.model_copy(update={"fields": fields})
-        position = await self._append(snapshot)
-        return Paid(position, "refused" if snapshot.state == "unreadable" else "accepted")
+        try:
+            position = await self._append(snapshot)
+        except RecordRefused as error:  # what BambooHR holds of this person is more than a record may be
+            return await self._give_up(snapshot, error)
+        return Paid(position, "accepted")
+
+    async def _give_up(self, snapshot: EmployeeSnapshot, error: RecordRefused) -> Paid:
+        """Say why this person cannot be read. Raises Flood when too many were given up lately: then it stays owed."""
+        self._guard.refused(error)
+        said = {"state": "unreadable", "reason": error.message, "error": type(error).__name__, "fields": {}}
+        return Paid(await self._append(snapshot.model_copy(update=said)), "refused")

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from stream.bamboohr.lane import ReadPeople
-from stream.codec import fingerprint
+from stream.codec import canonical, fingerprint
 from stream.core.debt import Debt
 from stream.core.mapping import FIELDS
 from stream.core.rows import Person
@@ -17,6 +17,7 @@ from stream.errors import NotFound, RecordRefused, Unavailable
 from stream.flood import Flood, FloodGuard, FloodPolicy
 from stream.lane import Paid
 from stream.records import EmployeeId, EmployeeSnapshot, LogPosition, Mapping
+from stream.topics import EMPLOYEES as EMPLOYEES_TOPIC
 from tests.fake_clock import START, FakeClock
 from tests.small_world import ACME, EMPLOYEES, HR_EVENTS, at, person
 
@@ -60,6 +61,8 @@ class Desk:
         return self.answer
 
     async def append(self, snapshot: EmployeeSnapshot) -> LogPosition:
+        if len(canonical(snapshot)) > EMPLOYEES_TOPIC.max_record_bytes:
+            raise RecordRefused("A record of so many bytes is over the limit of rosterbook.employees.")
         self.appended.append(snapshot)
         return at(EMPLOYEES, 0)
 
@@ -134,6 +137,14 @@ async def test_an_employee_that_may_not_be_read_is_unreadable_with_the_reason() 
     assert await desk.work.pay(ADA) == Paid(at(EMPLOYEES, 0), "refused")
     said = desk.appended[0]
     assert (said.state, said.reason, said.error) == ("unreadable", "Give the key's user access.", "RecordRefused")
+
+
+async def test_an_employee_of_whom_there_is_more_than_a_record_may_be_is_unreadable_with_the_reason() -> None:
+    desk = Desk(person() | {"location": "x" * EMPLOYEES_TOPIC.max_record_bytes})
+    assert await desk.work.pay(ADA) == Paid(at(EMPLOYEES, 0), "refused")
+    (said,) = desk.appended
+    assert (said.state, said.fields, said.through) == ("unreadable", {}, 7)
+    assert said.reason == "A record of so many bytes is over the limit of rosterbook.employees."
 
 
 async def test_when_too_many_cannot_be_read_the_next_ones_stay_owed() -> None:
