@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerClosed
+from aiokafka.errors import KafkaError, ProducerClosed
 
 from stream.codec import Written, written
-from stream.errors import LogUnavailable, RecordRefused
+from stream.errors import ActionNeeded, LogUnavailable, RecordRefused
 from stream.kafka.address import Bootstrap, address_of
 from stream.kafka.admin import admin, describe
 from stream.kafka.batches import PartitionWriter
@@ -213,12 +213,18 @@ class EventLog:
     ) -> list[int]:
         """Write raw keys and values (None = tombstone) to one partition in order; returns their offsets.
 
-        headers: of each of the records; they are small. Raises LogUnavailable when they are not confirmed in time.
+        headers: of each of the records; they are small. Raises LogUnavailable when they are not confirmed in time,
+        ActionNeeded when one of them is too large: it was folded from what the log holds, and would be again.
         """
         writer = self._writer(topic, partition)
+        largest = max((len(key) + len(value or b"") for key, value in entries), default=0)
+        if largest + FRAME_BYTES > MAX_RECORD_BYTES:  # the brokers would refuse it, but that stops the producer
+            raise ActionNeeded(
+                f"A row of {largest} bytes is over the limit of {topic}: report this with the size and the table.",
+                topic=topic,
+                partition=partition,
+            )
         try:
-            if any(len(key) + len(value or b"") + FRAME_BYTES > MAX_RECORD_BYTES for key, value in entries):
-                raise MessageSizeTooLargeError  # as the brokers would, but that stops the producer
             return await asyncio.gather(*[writer.add(key, value, self._deadline, headers) for key, value in entries])
         except (KafkaError, TimeoutError) as error:
             raise LogUnavailable(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stream.codec import canonical
-from stream.errors import LogUnavailable, RecordRefused
+from stream.errors import ActionNeeded, LogUnavailable, RecordRefused
 from stream.kafka.admin import admin, apply
 from stream.kafka.embedded import EmbeddedKafka
 from stream.kafka.event_log import EventLog
@@ -56,6 +56,15 @@ async def test_raw_rows_are_put_in_order_and_a_tombstone_takes_one_away(bootstra
     async with event_log(bootstrap) as log:
         assert await log.put(changelog, 1, [(b"a", b"1"), (b"b", b"2"), (b"a", None)], [("claim", b"7")]) == [0, 1, 2]
     assert await values(bootstrap, changelog) == [(1, 0, b"a", b"1"), (1, 1, b"b", b"2"), (1, 2, b"a", None)]
+
+
+async def test_a_row_over_the_limit_is_told_with_its_size_and_its_table_and_the_others_go_on(bootstrap: str) -> None:
+    changelog = changelog_of("people")
+    async with event_log(bootstrap) as log:
+        for size in (MAX_RECORD_BYTES, MAX_RECORD_BYTES + 1):
+            with pytest.raises(ActionNeeded, match=rf"A row of {size} bytes is over the limit of {changelog}:"):
+                await log.put(changelog, 1, [(b"a", b"x" * (size - 1))])
+        assert await log.put(changelog, 1, [(b"a", b"1")]) == [0]
 
 
 async def test_topics_that_are_missing_are_named(bootstrap: str) -> None:
