@@ -9,6 +9,7 @@ RosterbookError
 ├── RecordRefused           permanent for one record: parked or dead-lettered, the rest goes on
 │   ├── UndecodableRecord   bytes that no model of ours accepts
 │   ├── NewerRecord         a record of a newer version of the product; the agents stop its partition
+│   ├── NeverAnswered       the vendor answers about other records, and never about this one
 │   └── NotFound            the vendor has no such record
 ├── ConnectionTrouble       permanent for a connection until somebody acts: its lane is suspended, a command ends with 2
 │   ├── CredentialsRefused  key, token, scope or permission is not accepted
@@ -77,6 +78,10 @@ class UndecodableRecord(RecordRefused):
 
 class NewerRecord(RecordRefused):
     """A record whose schema version is newer than this program."""
+
+
+class NeverAnswered(RecordRefused):
+    """The vendor answers about other records, and gave no usable answer about this one however often it was asked."""
 
 
 class NotFound(RecordRefused):

@@ -55,11 +55,11 @@ class Owed:
 class Paid(NamedTuple):
     """How a payment ended. position: of the last record that was appended for it.
 
-    vendor: whether it was asked, and then took this record or answered that it will not.
+    vendor: whether it was asked, and then took this record, answered that it will not, or never gave a usable answer.
     """
 
     position: LogPosition
-    vendor: Literal["accepted", "refused", "not asked"]
+    vendor: Literal["accepted", "refused", "silent", "not asked"]
 
 
 class Work(Protocol):
@@ -69,8 +69,10 @@ class Work(Protocol):
         """The row as it is now, None when there is none."""
         ...
 
-    async def pay(self, key: str) -> Paid | None:
+    async def pay(self, key: str, *, last: bool = False) -> Paid | None:
         """Pay the debt; None when nothing was owed any more. Before a record is given up, the flood guard is asked.
+
+        last: no usable answer ends the debt now, as a refusal does, instead of raising Unavailable.
 
         Raises Retriable (with the wait, where known), ConnectionTrouble, LaneClosed.
         """
@@ -353,7 +355,7 @@ class Lane:
         """The seconds after which the key is to be tried again, None when this try was its end."""
         assert self._work is not None
         try:
-            paid = await self._work.pay(key)
+            paid = await self._work.pay(key, last=self._trouble.is_last(key))
         except LogUnavailable:
             raise
         except (Waiting, KeptForLive) as error:
@@ -368,7 +370,7 @@ class Lane:
             self._unfolded[key] = paid.position
             if paid.vendor == "accepted":
                 self.guard.accepted()
-            if paid.vendor != "not asked":
+            if paid.vendor in ("accepted", "refused"):
                 await self._trouble.works()
         return None
 

@@ -82,7 +82,7 @@ class LimitedZoho:
         owed = key in self.owed and key not in self.folded
         return Owed(owed, self.owed.get(key, EDIT), {OUTCOMES: self.folded.get(key, -1)})
 
-    async def pay(self, key: str) -> Paid:
+    async def pay(self, key: str, *, last: bool = False) -> Paid:
         for number in range(CALLS):
             await self.call(changes=number > 0)
         self.paid.append(key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from stream.clock import Clock
 from stream.codec import fingerprint
@@ -11,7 +11,7 @@ from stream.core.mapping import fields_to_read
 from stream.core.rows import Person
 from stream.core.window import day_told
 from stream.due import BACKFILL, JOINER
-from stream.errors import NotFound, RecordRefused
+from stream.errors import NeverAnswered, NotFound, RecordRefused, Unavailable
 from stream.flood import FloodGuard
 from stream.lane import Owed, Paid
 from stream.records import ConnectionId, EmployeeId, EmployeeSnapshot, LogPosition, Mapping
@@ -61,7 +61,7 @@ class ReadPeople:
         # Who has joined, left or changed is not known before the reading.
         return Owed(person.debt.owed, JOINER if person.debt.owes(person.live) else BACKFILL, person.folded)
 
-    async def pay(self, key: str) -> Paid | None:
+    async def pay(self, key: str, *, last: bool = False) -> Paid | None:
         employee = EmployeeId(key)
         person = self._person_of(employee)
         if person is None or not person.debt.owed:
@@ -86,6 +86,11 @@ class ReadPeople:
             snapshot = snapshot.model_copy(update={"state": "gone"})
         except RecordRefused as error:
             return await self._give_up(snapshot, error)
+        except Unavailable as error:
+            if not last:
+                raise
+            sentence = "BambooHR answers about others, never about this employee: look there, then redrive the letter."
+            return await self._give_up(snapshot, NeverAnswered(sentence, **error.context), "silent")
         else:
             snapshot = snapshot.model_copy(update={"fields": fields})
         try:
@@ -94,8 +99,10 @@ class ReadPeople:
             return await self._give_up(snapshot, error)
         return Paid(position, "accepted")
 
-    async def _give_up(self, snapshot: EmployeeSnapshot, error: RecordRefused) -> Paid:
+    async def _give_up(
+        self, snapshot: EmployeeSnapshot, error: RecordRefused, vendor: Literal["refused", "silent"] = "refused"
+    ) -> Paid:
         """Say why this person cannot be read. Raises Flood when too many were given up lately: then it stays owed."""
         self._guard.refused(error)
         said = {"state": "unreadable", "reason": error.message, "error": type(error).__name__, "fields": {}}
-        return Paid(await self._append(snapshot.model_copy(update=said)), "refused")
+        return Paid(await self._append(snapshot.model_copy(update=said)), vendor)

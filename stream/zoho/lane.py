@@ -27,7 +27,15 @@ from stream.core.contact import (
 from stream.core.mapping import with_activity
 from stream.core.rows import ContactState
 from stream.due import BACKFILL, EDIT, JOINER, LEAVER
-from stream.errors import AnswerLost, ConnectionTrouble, NotFound, RecordRefused, Retriable
+from stream.errors import (
+    AnswerLost,
+    ConnectionTrouble,
+    NeverAnswered,
+    NotFound,
+    RecordRefused,
+    Retriable,
+    Unavailable,
+)
 from stream.flood import FloodGuard
 from stream.lane import LaneClosed, Owed, Paid, Waiting
 from stream.records import (
@@ -108,7 +116,7 @@ class KeepContacts:
         self._leavers.note(ContactKey(key), state)
         return Owed(self._owes(state), _class_of(state), state.folded)
 
-    async def pay(self, key: str) -> Paid | None:
+    async def pay(self, key: str, *, last: bool = False) -> Paid | None:
         state = self._state_of(ContactKey(key))
         if state is None or not self._owes(state):
             return None
@@ -136,6 +144,12 @@ class KeepContacts:
         except RecordRefused as error:
             await self._give_up(payment, error)
             return payment.ended("refused")
+        except Unavailable as error:
+            if not last:
+                raise
+            sentence = "Zoho Books answers about others, never about this contact: look there, then redrive the letter."
+            await self._give_up(payment, NeverAnswered(sentence, **error.context))
+            return payment.ended("silent")
         return payment.ended("accepted" if payment.asked else "not asked")
 
     async def _give_up(self, payment: Payment, error: RecordRefused) -> None:

@@ -61,6 +61,6 @@ class Payment:
         self.asked = True
         return await call
 
-    def ended(self, vendor: Literal["accepted", "refused", "not asked"]) -> Paid:
+    def ended(self, vendor: Literal["accepted", "refused", "silent", "not asked"]) -> Paid:
         assert self.last is not None
         return Paid(self.last, vendor)

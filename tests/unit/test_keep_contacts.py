@@ -569,6 +569,41 @@ def test_a_refused_contact_is_parked_with_the_class_of_the_error() -> None:
     assert (failed.action, failed.reason, failed.error, failed.status) == ("failed", "refused", "RecordRefused", 400)
 
 
+def test_a_contact_that_zoho_never_answers_about_is_parked_after_the_last_try_until_somebody_insists(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = troubled(None, "lost")
+    world.hire("1", person())
+    world.settle()
+    key = key_of(world, "1")
+    world.hire("1", person(jobTitle="Lead"))
+    with pytest.raises(AnswerLost):
+        run(world.work.pay(key, last=True))
+    world.learn()
+    world.work.look(key)
+    with pytest.raises(Waiting):
+        run(world.work.pay(key, last=True))
+    world.clock.advance(SETTLE_TIME)
+
+    async def down(contact: str) -> None:
+        raise Unavailable("no usable answer", status=500)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.zoho, "contact", down)
+        with pytest.raises(Unavailable):
+            run(world.work.pay(key))
+        paid = run(world.work.pay(key, last=True))
+    assert paid is not None
+    assert paid.vendor == "silent"
+    failed = world.outcomes[-1]
+    assert isinstance(failed, SyncOutcome)
+    assert (failed.action, failed.error, failed.status, failed.attempt) == ("failed", "NeverAnswered", 500, None)
+    assert settled(world) == []
+    world.insist()
+    assert settled(world) == ["contact", "update"]
+    assert only(world).persons.popitem()[1]["designation"] == "Lead"
+
+
 def test_when_too_many_contacts_are_refused_the_next_one_stays_owed_and_is_tried_again() -> None:
     world = SmallWorld(fault=lambda: "refused")
     guard = FloodGuard(FloodPolicy(run=2))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
+from structlog.testing import capture_logs
 
 from stream.core.day import Day
 from stream.core.rows import Suspension
@@ -25,6 +27,8 @@ from stream.trouble import RetryPolicy
 from tests.fake_clock import START
 from tests.small_world import ACME, OUTCOMES, at
 from tests.virtual_time import VirtualTime, run
+
+HOUR_S = 3600.0
 
 Pay = Callable[[str], Coroutine[Any, Any, None]]
 
@@ -50,6 +54,8 @@ class Desk:
         self.folded: dict[str, int] = {}
         self.folds = folds
         self.begun: list[tuple[str, float]] = []
+        self.paid: dict[str, float] = {}
+        self.given_up: list[str] = []
         self.said: list[LaneOutcome] = []
         self.errors: list[BaseException] = []
         self.vendor = vendor
@@ -77,15 +83,23 @@ class Desk:
     def look(self, key: str) -> Owed | None:
         return Owed(key in self.owed, self.owed.get(key, 0), {OUTCOMES: self.folded.get(key, -1)})
 
-    async def pay(self, key: str) -> Paid | None:
+    async def pay(self, key: str, *, last: bool = False) -> Paid | None:
         self.begun.append((key, self.loop.monotonic()))
         if key not in self.owed:
             return None
-        await self.do(key)
+        silent = False
+        try:
+            await self.do(key)
+        except Unavailable:
+            if not last:
+                raise
+            self.given_up.append(key)
+            silent = True
         self.offset += 1
+        self.paid[key] = self.loop.monotonic()
         if self.folds:
             self.loop.call_soon(self.fold, key, self.offset)
-        return Paid(at(OUTCOMES, self.offset), self.vendor)
+        return Paid(at(OUTCOMES, self.offset), "silent" if silent else self.vendor)
 
     def fold(self, key: str, offset: int) -> None:
         self.folded[key] = offset
@@ -477,6 +491,113 @@ def test_the_log_being_away_or_a_bug_is_told_to_the_worker() -> None:
 
     away, bug = LogUnavailable("away"), ZeroDivisionError()
     assert played(scene, pay=failing(away, bug)).errors[:2] == [away, bug]
+
+
+# -- one key that the vendor never answers about -----------------------------------------------------------------------
+
+
+def never_about(*keys: str) -> Pay:
+    async def pay(key: str) -> None:
+        await asyncio.sleep(0.2)
+        if key in keys:
+            raise Unavailable("no usable answer", status=500)
+
+    return pay
+
+
+@pytest.mark.parametrize("every", [2.0, 10.0, 200.0])
+def test_one_key_without_an_answer_holds_no_other_key_up_and_is_given_up(every: float) -> None:
+    waited: list[float] = []
+
+    async def scene(desk: Desk) -> None:
+        desk.owe("sick")
+        for number in range(2500):
+            owed = desk.loop.monotonic()
+            desk.owe(f"healthy {number}")
+            await asyncio.sleep(every)
+            if (paid := desk.paid.get(f"healthy {number}")) is not None:
+                waited.append(paid - owed)
+            if desk.given_up:
+                break
+        await desk.until_idle()
+
+    desk = played(scene, pay=never_about("sick"))
+    assert desk.given_up == ["sick"]
+    assert desk.keys.count("sick") > RetryPolicy().failures_to_give_up
+    assert desk.paid["sick"] > 20 * 60
+    assert len(waited) >= RetryPolicy().failures_to_give_up - 1
+    assert max(waited) < 2.0
+    assert desk.lane.suspended is None
+    assert desk.owed == {}
+
+
+def test_an_outage_of_hours_gives_nobody_up_however_often_it_is_interrupted() -> None:
+    async def scene(desk: Desk) -> None:
+        number = 0
+        while desk.loop.monotonic() < 12 * HOUR_S:
+            desk.owe(f"{number}")
+            number += 1
+            await asyncio.sleep(30.0)
+        await desk.until_idle()
+
+    async def down(key: str) -> None:
+        await asyncio.sleep(0.2)
+        now = desk_of[0].loop.monotonic()
+        if now < 12 * HOUR_S and now % HOUR_S > 30.0:
+            raise Unavailable("down")
+
+    async def noted(desk: Desk) -> None:
+        desk_of.append(desk)
+        await scene(desk)
+
+    desk_of: list[Desk] = []
+    desk = played(noted, pay=down)
+    assert desk.given_up == []
+    assert desk.owed == {}
+    assert len(desk.begun) < 2 * 12 * 60 + 2 * len(desk.paid), "the lane pauses for all of them"
+    assert ("suspended", "down") in desk.states
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_calls_that_fail_by_chance_give_nobody_up(share: float) -> None:
+    chance = random.Random(1)
+
+    async def pay(key: str) -> None:
+        await asyncio.sleep(0.2)
+        if chance.random() < share:
+            raise Unavailable("down")
+
+    async def scene(desk: Desk) -> None:
+        desk.owe(*map(str, range(100)))
+        await desk.until_idle()
+
+    desk = played(scene, pay=pay)
+    assert (desk.given_up, desk.owed) == ([], {})
+
+
+def test_a_key_is_not_given_up_while_it_is_not_known_that_the_vendor_answers_at_all() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("sick")
+        await asyncio.sleep(12 * HOUR_S)
+        assert desk.given_up == []
+        assert desk.lane.suspended == "no usable answer"
+        desk.owe("healthy")
+        await asyncio.sleep(2.0)
+        assert "healthy" in desk.paid, "it need not wait as long as the other one does"
+
+    desk = played(scene, pay=never_about("sick"))
+    assert desk.given_up == []
+
+
+def test_the_log_names_the_key_that_failed() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.owe("42")
+        await desk.until_idle()
+
+    with capture_logs() as said:
+        played(scene, pay=failing(Unavailable("down", status=500)))
+    (failed,) = [line for line in said if line["event"] == "lane.call_failed"]
+    assert (failed["key"], failed["status"]) == ("42", 500)
 
 
 # -- too many records that fail for good -------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from stream.core.debt import Debt
 from stream.core.mapping import FIELDS
 from stream.core.rows import Person
 from stream.due import BACKFILL, JOINER
-from stream.errors import NotFound, RecordRefused, Unavailable
+from stream.errors import NotFound, RateLimited, RecordRefused, Unavailable
 from stream.flood import Flood, FloodGuard, FloodPolicy
 from stream.lane import Paid
 from stream.records import EmployeeId, EmployeeSnapshot, LogPosition, Mapping
@@ -161,6 +161,25 @@ async def test_a_reading_that_may_work_later_appends_nothing() -> None:
     with pytest.raises(Unavailable):
         await desk.work.pay(ADA)
     assert desk.appended == []
+
+
+async def test_an_employee_about_whom_no_answer_ever_comes_is_unreadable_after_the_last_try() -> None:
+    desk = Desk(Unavailable("no usable answer", status=500))
+    assert await desk.work.pay(ADA, last=True) == Paid(at(EMPLOYEES, 0), "silent")
+    (said,) = desk.appended
+    assert (said.state, said.error, said.through) == ("unreadable", "NeverAnswered", 7)
+    await desk.work.pay(ADA, last=True)
+    with pytest.raises(Flood):
+        await desk.work.pay(ADA, last=True)
+
+
+async def test_a_last_try_that_is_answered_is_a_reading_and_one_at_the_limit_is_made_again() -> None:
+    desk = Desk(RateLimited("later"))
+    with pytest.raises(RateLimited):
+        await desk.work.pay(ADA, last=True)
+    desk.answer = person()
+    assert await desk.work.pay(ADA, last=True) == Paid(at(EMPLOYEES, 0), "accepted")
+    assert [one.state for one in desk.appended] == ["read"]
 
 
 async def test_who_owes_no_reading_is_not_read() -> None:
