@@ -83,7 +83,7 @@ class ApplyCommand:
         planned = _lines(asked.arguments.get("lines", ""))
         self._done, self._total = 0, len(planned)
         async with telling(self._tell, TELL_S, name=f"{self._record.connection} apply told"):
-            made = await self._planner.make(Choice(tuple(sorted(planned, key=in_order))))
+            made = await self._planner.make(Choice(tuple(sorted(planned, key=in_order)), planned=True))
             go, applied = sorted_out(planned, made.lines)
             await self._carry_out(go, made, applied, asked.arguments.get("by", "apply"))
         moved: dict[str, JsonValue] = {who: applied.moved[who] for who in sorted(applied.moved, key=in_order)}

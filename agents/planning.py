@@ -66,10 +66,14 @@ class PlanRows:
 
 @dataclass(frozen=True)
 class Choice:
-    """Whom a plan is about: these employees; all for whom the expression holds; everybody."""
+    """Whom a plan is about: these employees; all for whom the expression holds; everybody.
+
+    planned: they are of an earlier plan, and nobody typed them: one whom BambooHR has no more is gone, and no mistake.
+    """
 
     employees: tuple[EmployeeId, ...] = ()
     where: str | None = None
+    planned: bool = False
 
     @property
     def everybody(self) -> bool:
@@ -219,7 +223,7 @@ class Planner:
             fields = tuple(dict.fromkeys((*fields, *scope.fields_of(choice.where))))
         self._look = LookAtPeople(self._hr, fields, self._patience)
         if choice.employees:
-            return await self._read_these(set(choice.employees))
+            return await self._read_these(set(choice.employees), planned=choice.planned)
         readings = await self._look.listed()
         if not readings:
             raise RecordRefused("BambooHR lists nobody: give the key's user access to all employees.")
@@ -242,11 +246,11 @@ class Planner:
         if faults := schemas.faults(Mapped(scope=(where,)), kinds, None):
             raise RecordRefused(f"The filter cannot be used: {faults[0].says}.")
 
-    async def _read_these(self, employees: set[EmployeeId]) -> dict[EmployeeId, Reading]:
+    async def _read_these(self, employees: set[EmployeeId], *, planned: bool) -> dict[EmployeeId, Reading]:
         readings = await self._look.listed(employees.__contains__) if len(employees) > FEW else {}
         for employee in sorted(employees - readings.keys(), key=in_order):
             readings[employee] = await self._look.alone(employee)
-            if readings[employee].state == "gone" and self._rows.person(employee) is None:
+            if not planned and readings[employee].state == "gone" and self._rows.person(employee) is None:
                 raise RecordRefused(
                     f"BambooHR has no employee {employee}: take the number in the address of the person's page."
                 )
@@ -361,6 +365,8 @@ class Planner:
         except (Waiting, AddressTaken):
             givers = await self._givers(state, states, owners, index)
             return Found(why=TAKEN) if givers is None else Found(after=givers)
+        except RecordRefused as error:  # this contact's alone: nobody else's plan ends by it
+            return Found(why=error.message)
         first = None if state.after is None else states.get(state.after)
         waits = first is not None and first.contact_id is not None and first.debt.owed
         return Found(actual, after=(first.employee,) if waits and first is not None else ())

@@ -222,7 +222,7 @@ def _done(state: ContactState, actual: ActualContact | None) -> tuple[Action, Ch
     if actual is None:
         if not desired.active or not desired.email:
             return "unchanged", {}, 0  # who left, or has no address, needs no new contact
-        return "create", _created(desired, state.employee), 1
+        return "create", _created(desired, state.employee), 2  # it is searched for first
     wanted = writes(desired, actual, state.employee)
     if wanted.none:
         return "unchanged", {}, 0

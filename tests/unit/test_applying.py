@@ -160,6 +160,21 @@ def test_whoever_has_moved_is_named_with_what_has_moved_and_not_touched() -> Non
     assert titles(world) == {"P1": "Engineer", "P2": "By hand", "P3": "Lead", "P4": "Engineer"}
 
 
+def test_whom_bamboohr_deleted_before_anything_was_loaded_is_named_and_the_others_are_done() -> None:
+    world = SmallWorld()
+    for who in "123":
+        world.truth[who] = person(f"p{who}@acme.test")  # type: ignore[index]
+    owner = Owner(world, "live")
+    plan = planned(world).plan
+    world.truth["2"] = None  # type: ignore[index]
+    done = owner.apply(plan)
+    assert done.result["moved"] == {
+        "2": "the record in BambooHR and the contact in Zoho Books and what would be done changed; it would be left as it "
+        "is now"
+    }
+    assert len(world.zoho.contacts) == 2
+
+
 def test_what_changes_while_it_is_applied_is_not_written_in_preview() -> None:
     world = company(1)
     owner = Owner(world, "preview")

@@ -91,7 +91,7 @@ def test_counts_changes_calls_and_minutes_are_shown(owner: Owner, capsys: pytest
     assert "create 1" in said
     assert "1 change designation Engineer Lead" in said
     assert "2 create first_name Bo [b]" in said
-    assert said[-1] == "3 calls to Zoho Books, about 0 minutes; 900 calls are left today."
+    assert said[-1] == "4 calls to Zoho Books, about 0 minutes; 900 calls are left today."
 
 
 def test_a_long_plan_says_how_much_is_not_shown(owner: Owner, capsys: pytest.CaptureFixture[str]) -> None:

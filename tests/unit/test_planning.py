@@ -171,6 +171,22 @@ def test_what_cannot_be_planned_is_refused_with_a_sentence() -> None:
         planned(SmallWorld())
 
 
+def test_a_contact_that_zoho_refuses_to_tell_of_is_its_own_trouble_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = company(2)
+    world.truth["3"] = person("p3@acme.test")  # type: ignore[index]
+    world.truth["4"] = person("p4@acme.test")  # type: ignore[index]
+    find = world.zoho.find_by_email
+
+    async def refusing(email: str) -> object:
+        if email == "p3@acme.test":
+            raise RecordRefused("Zoho Books does not accept a value of this contact.")
+        return await find(email)
+
+    monkeypatch.setattr(world.zoho, "find_by_email", refusing)
+    lines = {line.employee: (line.action, line.why) for line in planned(world, "3", "4").plan.lines}
+    assert lines == {"3": ("held", "Zoho Books does not accept a value of this contact."), "4": ("create", None)}
+
+
 def test_a_part_of_a_sealed_answer_is_no_progress_and_no_row_keeps_it() -> None:
     from stream.core.rows import Company
     from stream.records import Command, CommandOutcome
