@@ -67,8 +67,8 @@ def _told(report: Report, polled: Polled) -> str:
     if polled.log is None:
         return f"{said} The log of its deliveries was not read: {polled.reading.problem}"
     if not _reaches_back(polled):
-        oldest = polled.log.oldest
-        to = "so far" if oldest is None else f"farther than {oldest:%Y-%m-%d %H:%M:%S} UTC"
+        since = polled.log.since
+        to = "so far" if since is None else f"farther than {since:%Y-%m-%d %H:%M:%S} UTC"
         said += (
             f" The {polled.reading.lines} deliveries in BambooHR's log do not reach back {to}: what was sent before "
             "them is not known."

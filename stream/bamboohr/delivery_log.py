@@ -38,4 +38,4 @@ class ReadDeliveryLog:
         logs = [await self._api.log(webhook) for webhook in webhooks]
         if not logs:
             raise RecordRefused("BambooHR lists no webhook of the connection's user that leads here.")
-        return DeliveryLog(tuple(line for log in logs for line in log.lines), any(log.full for log in logs))
+        return DeliveryLog.of_several(logs)

@@ -35,18 +35,35 @@ class Delivery:
 
 @dataclass(frozen=True)
 class DeliveryLog:
-    """full: it holds as many lines as it can, so that there may have been others before them."""
+    """full: it holds as many lines as it can, so that there may have been others before them.
+
+    parts: the logs of which it was joined, each of another webhook, and each full by itself or not.
+    """
 
     lines: tuple[Delivery, ...]
     full: bool = False
+    parts: tuple[DeliveryLog, ...] = ()
+
+    @classmethod
+    def of_several(cls, logs: Sequence[DeliveryLog]) -> DeliveryLog:
+        if len(logs) == 1:
+            return logs[0]
+        lines = tuple(line for log in logs for line in log.lines)
+        return cls(lines, any(log.full for log in logs), tuple(logs))
 
     @property
-    def oldest(self) -> datetime | None:
-        return min((line.attempted_at for line in self.lines if line.attempted_at is not None), default=None)
+    def since(self) -> datetime | None:
+        """From when on all deliveries are in it; None where it is not full, or tells no times."""
+        if not self.parts:
+            times = [line.attempted_at for line in self.lines if line.attempted_at is not None]
+            return min(times, default=None) if self.full else None
+        farthest = [log.since for log in self.parts if log.full]
+        known = [one for one in farthest if one is not None]
+        return max(known, default=None) if len(known) == len(farthest) else None
 
     def reaches(self, at: datetime) -> bool:
         """Whether all deliveries since then are in it."""
-        return not self.full or (self.oldest is not None and self.oldest <= at)
+        return not self.full or (self.since is not None and self.since <= at)
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,17 @@ def test_the_log_reaches_back_to_its_oldest_line_and_for_ever_where_it_is_not_fu
     assert log.reaches(second(at)) == (not full or oldest <= at)
 
 
+@given(logs=st.lists(st.tuples(st.none() | seconds, st.booleans()), min_size=1, max_size=3), at=seconds)
+def test_the_logs_of_several_webhooks_reach_back_as_far_as_each_of_them_does(
+    logs: list[tuple[int | None, bool]], at: int
+) -> None:
+    parts = [
+        DeliveryLog((line(ADA, at=3000, accepted=True), line(BEA, at=oldest, accepted=True)) if oldest else (), full)
+        for oldest, full in logs
+    ]
+    assert DeliveryLog.of_several(parts).reaches(second(at)) == all(part.reaches(second(at)) for part in parts)
+
+
 @given(at=seconds, came=seconds, skew=st.integers(-300, 300))
 def test_a_delivery_that_bamboohr_calls_accepted_is_on_our_log_or_named(at: int, came: int, skew: int) -> None:
     log = DeliveryLog((line(ADA, at=at, accepted=True), line(BEA, at=at, accepted=False)))

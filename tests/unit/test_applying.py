@@ -169,8 +169,8 @@ def test_whom_bamboohr_deleted_before_anything_was_loaded_is_named_and_the_other
     world.truth["2"] = None  # type: ignore[index]
     done = owner.apply(plan)
     assert done.result["moved"] == {
-        "2": "the record in BambooHR and the contact in Zoho Books and what would be done changed; it would be left as it "
-        "is now"
+        "2": "the record in BambooHR and the contact in Zoho Books and what would be done changed; it would be left as "
+        "it is now"
     }
     assert len(world.zoho.contacts) == 2
 
