@@ -87,12 +87,17 @@ class Trace:
             return None
         if snapshot.state == "unreadable":
             return "failed"
-        if self.address is not None and self.address.held:
+        if self._is_held:
             return "held"
         if self.upsert is None:  # who has a contact gets one, since the event insists; it may be read after the rows
             return None if person.contact_key is not None and person.shown is not None else "nothing to keep"
         wanted = self.upsert.cause.offset
         return next((end for outcome in self.outcomes if (end := _end(outcome, wanted)) is not None), None)
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether this person waits with others for the address. Who has left does not: that contact goes."""
+        return self.address is not None and self.address.held and self.employee in self.address.active
 
     @property
     def address(self) -> Address | None:
@@ -146,14 +151,15 @@ class Trace:
         if address is None:
             return Step("match", f"Still known at {person.email}.")
         if address.held:
-            return Step("match", f"Employees {' and '.join(address.active)} both claim {person.email}.")
+            claim = "both claim" if len(address.active) == 2 else "claim"
+            return Step("match", f"Employees {' and '.join(address.active)} {claim} {person.email}.")
         if address.holder == self.employee:
             return Step("match", f"Holds {person.email}.")
         return Step("match", f"Claims {person.email}, which employee {address.holder} holds.")
 
     def _decision(self) -> Step | None:
         person, upsert = self.person, self.upsert
-        if self.address is not None and self.address.held:
+        if self._is_held:
             return Step("decision", "Held: nobody's contact is touched until one of them moves on or a person decides.")
         if upsert is not None:
             state = {True: "active", False: "inactive", None: "as it is"}[upsert.desired.active]

@@ -32,8 +32,9 @@ def outcome(action: str, **more: object) -> SyncOutcome:
     return SyncOutcome.model_validate(given | more)
 
 
-def address(*active: str) -> Address:
+def address(*active: str, departed: tuple[str, ...] = ()) -> Address:
     claims = {EmployeeId(who): Claim(standing="active", desired=DESIRED) for who in active}
+    claims |= {EmployeeId(who): Claim(standing="departed", desired=DESIRED) for who in departed}
     return Address(claims=claims, holder=ADA, held=len(active) > 1, folded=FOLDED)
 
 

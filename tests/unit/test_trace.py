@@ -76,6 +76,20 @@ def test_who_needs_no_contact_and_who_shares_an_address_need_no_outcome() -> Non
     assert "Employees 7 and 8 both claim ada@acme.test." in [step.says for step in both.steps()]
 
 
+def test_who_has_left_an_address_that_others_share_does_not_wait_with_them() -> None:
+    found = trace()
+    read(found)
+    found.folded(row())
+    found.claimed(EMAIL, address("8", "9", departed=("7",)))
+    found.wished(upsert())
+    assert found.end is None
+    found.learnt(outcome("deactivated", settles=READ))
+    assert found.end == "kept"
+    said = [step.says for step in found.steps()]
+    assert "Employees 8 and 9 both claim ada@acme.test." in said
+    assert not any(one.startswith("Held") for one in said)
+
+
 def test_a_person_who_cannot_be_read_ends_it() -> None:
     found = trace()
     read(found, state="unreadable", reason="BambooHR refuses.")
