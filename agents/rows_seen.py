@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from agents.recovery import Entry, Headers, Recovery
-from stream.core.rows import Row
+from stream.core.rows import Address, ContactState, Person, Row, Seen
 from stream.errors import ActionNeeded
 from stream.kafka.scan import LogScan
-from stream.records import ConnectionId
+from stream.records import ConnectionId, ContactKey, Email, EmployeeId
 from stream.topics import changelog_of
 
 R = TypeVar("R", bound=Row)
+K = TypeVar("K", bound=str)
 
 AT_ONCE = 500
 """Records that are sifted together."""
@@ -42,6 +43,16 @@ class _Table:
         self._waiting.clear()
 
 
+async def people_seen(scan: LogScan, connection: ConnectionId) -> Seen:
+    """Rows of different tables may be of different moments. Raises LogUnavailable, and what `parsed` raises."""
+    contacts, people, addresses = await rows_seen(scan, connection, "contacts", "people", "roster")
+    return Seen(
+        parsed(contacts, ContactState, ContactKey),
+        parsed(people, Person, EmployeeId),
+        parsed(addresses, Address, Email),
+    )
+
+
 async def rows_seen(scan: LogScan, connection: ConnectionId, *tables: str) -> list[dict[str, bytes]]:
     """For each table: key within the connection -> row. Raises LogUnavailable."""
     found = {changelog_of(table): _Table() for table in tables}
@@ -56,9 +67,9 @@ async def rows_seen(scan: LogScan, connection: ConnectionId, *tables: str) -> li
     ]
 
 
-def parsed(rows: Mapping[str, bytes], model: type[R]) -> dict[str, R]:
-    """Raises ActionNeeded where a newer version of the product wrote them."""
+def parsed(rows: Mapping[str, bytes], model: type[R], key_of: Callable[[str], K]) -> dict[K, R]:
+    """Raises ActionNeeded where a newer version of the product wrote them. key_of: the type of the keys."""
     try:
-        return {key: model.model_validate_json(row) for key, row in rows.items()}
+        return {key_of(key): model.model_validate_json(row) for key, row in rows.items()}
     except ValidationError:
         raise ActionNeeded("The tables were written by another version of Rosterbook: update this one.") from None

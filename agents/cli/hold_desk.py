@@ -13,31 +13,22 @@ from dataclasses import dataclass
 from functools import partial
 
 from agents.cli.surroundings import who
-from agents.rows_seen import parsed, rows_seen
+from agents.rows_seen import people_seen
 from stream.clock import SystemClock
 from stream.core import holds
 from stream.core.folds import APPROVE, REJECT
 from stream.core.holds import End, Hold
-from stream.core.rows import Address, ContactState, Person
+from stream.core.rows import Seen
 from stream.errors import Retriable
 from stream.kafka.event_log import EventLog
 from stream.kafka.scan import LogScan
-from stream.records import Command, ConnectionId, ContactKey, Decision, Email, EmployeeId, HrEvent
+from stream.records import Command, ConnectionId, Decision, EmployeeId, HrEvent
 
 AT_ONCE = 500
 """Holds that one command names: a record has its limit."""
 LOOK_S = 1.0
 PATIENCE_S = 180.0
 """Seconds without any progress after which nobody seems to be at it; longer than a lost answer takes to settle."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """The rows of the connection."""
-
-    contacts: dict[ContactKey, ContactState]
-    people: dict[EmployeeId, Person]
-    addresses: dict[Email, Address]
 
 
 @dataclass(frozen=True)
@@ -116,12 +107,7 @@ class Desk:
             await asyncio.sleep(max(LOOK_S, 2 * (now - begun)))
 
     async def _seen(self) -> Seen:
-        contacts, people, addresses = await rows_seen(self._scan, self._connection, "contacts", "people", "roster")
-        return Seen(
-            {ContactKey(key): state for key, state in parsed(contacts, ContactState).items()},
-            {EmployeeId(employee): person for employee, person in parsed(people, Person).items()},
-            {Email(email): address for email, address in parsed(addresses, Address).items()},
-        )
+        return await people_seen(self._scan, self._connection)
 
     async def _say(self, log: EventLog, command: str, chosen: Sequence[Hold]) -> None:
         contacts = [hold.contact for hold in chosen if hold.contact is not None]

@@ -12,6 +12,7 @@ from agents.cli.console import print_json, print_table, say
 if TYPE_CHECKING:
     from stream.core.mapping_diff import Comparison
     from stream.core.targets import Fault
+    from stream.kafka.scan import LogScan
     from stream.records import ConnectionId, EmployeeId, EmployeeSnapshot, Mapping
     from stream.toml_file import TomlFile
 
@@ -101,12 +102,17 @@ async def diff(file: Path, /, *, json: bool = False) -> None:
         Print JSON.
     """
     from agents.cli.connection import known_connection
+    from agents.cli.surroundings import bootstrap_servers, command_settings
+    from agents.rows_seen import people_seen
     from stream.connection_file import load_mapping
     from stream.core.mapping_diff import compare
+    from stream.kafka.scan import LogScan
 
     section, _ = load_mapping(file)
     record = await known_connection(section.id)
-    found = compare(await _readings(section.id), record.mapping, section.mapping)
+    scan = LogScan(bootstrap_servers(command_settings()))
+    known = await people_seen(scan, section.id)
+    found = compare(await _readings(scan, section.id), record.mapping, section.mapping, known)
     if json:
         print_json({"connection": section.id, **_shown(found)})
         return
@@ -123,18 +129,16 @@ async def diff(file: Path, /, *, json: bool = False) -> None:
         say("The contact type counts for new contacts only.")
 
 
-async def _readings(connection: ConnectionId) -> dict[EmployeeId, EmployeeSnapshot]:
+async def _readings(scan: LogScan, connection: ConnectionId) -> dict[EmployeeId, EmployeeSnapshot]:
     """The newest of each person."""
-    from agents.cli.surroundings import bootstrap_servers, command_settings
     from stream.codec import decode
     from stream.core.mapping_diff import counts
     from stream.errors import RecordRefused
-    from stream.kafka.scan import LogScan
     from stream.records import EmployeeSnapshot
     from stream.topics import EMPLOYEES
 
     newest: dict[EmployeeId, EmployeeSnapshot] = {}
-    async for entry in LogScan(bootstrap_servers(command_settings())).beside(connection, [EMPLOYEES.name]):
+    async for entry in scan.beside(connection, [EMPLOYEES.name]):
         if entry.key != connection.encode():
             continue
         try:

@@ -8,7 +8,8 @@ from stream.core.claim import Brought, brought
 from stream.core.contact import display_names
 from stream.core.mapping import fields_to_read
 from stream.core.order import in_order
-from stream.records import DesiredContact, EmployeeId, EmployeeSnapshot, Mapping
+from stream.core.rows import ContactState, Person, Seen
+from stream.records import ContactKey, DesiredContact, EmployeeId, EmployeeSnapshot, Mapping
 
 IN_SCOPE = "in scope"
 STATUS = {True: "active", False: "inactive", None: "as it is"}
@@ -47,8 +48,16 @@ def counts(snapshot: EmployeeSnapshot, before: EmployeeSnapshot | None) -> bool:
     return snapshot.through >= before.through
 
 
-def compare(people: dict[EmployeeId, EmployeeSnapshot], one: Mapping, other: Mapping) -> Comparison:
-    """`other` against `one`, as far as each reading goes: holds and shared addresses are left out of it."""
+def compare(
+    people: dict[EmployeeId, EmployeeSnapshot],
+    one: Mapping,
+    other: Mapping,
+    known: Seen,
+) -> Comparison:
+    """`other` against `one`, as far as each reading goes: holds and shared addresses are left out of it.
+
+    known: what the rows say of them so far; who is in none counts as new.
+    """
     found = Comparison(people=len(people))
     for employee, snapshot in sorted(people.items(), key=lambda item: in_order(item[0])):
         if snapshot.state != "read":
@@ -56,16 +65,32 @@ def compare(people: dict[EmployeeId, EmployeeSnapshot], one: Mapping, other: Map
         for name in fields_to_read(other):
             if name not in snapshot.fields:
                 found.unread[name] = found.unread.get(name, 0) + 1
-        before = brought(snapshot, one, None, None)
+        row = known.people.get(employee)
+        email = None if row is None else row.email
+        claim = known.addresses[email].claims.get(employee) if email in known.addresses else None
+        before = brought(snapshot, one, email, claim)
         # Who had a claim is taken out of scope as a leaver, who had none gets none.
-        after = brought(snapshot, other, before.email, before.claim)
+        after = brought(snapshot, other, before.email or email, before.claim or claim)
         if after.outside is not None:
             found.outside[employee] = after.outside
-        if after.problem is not None:
+        changes = _changes(_shown(before, employee), _shown(after, employee))
+        if after.problem is not None and (after.claim is None or not changes):
             found.undecided[employee] = after.problem
-        elif changes := _changes(_shown(before, employee), _shown(after, employee)):
+        elif changes and not (_has_left(after) and _has_none(row, known.contacts, before)):
             found.differences.append(Difference(employee, changes))
     return found
+
+
+def _has_none(row: Person | None, contacts: dict[ContactKey, ContactState], before: Brought) -> bool:
+    """Whether there is no contact that could change: who has left gets none."""
+    if row is None:
+        return _has_left(before)
+    state = None if row.contact_key is None else contacts.get(row.contact_key)
+    return state is None or state.contact_id is None
+
+
+def _has_left(found: Brought) -> bool:
+    return found.claim is None or found.claim.standing == "departed"
 
 
 def _changes(before: dict[str, str | None], after: dict[str, str | None]) -> dict[str, tuple[str | None, str | None]]:

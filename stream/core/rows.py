@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal
 
@@ -245,3 +246,12 @@ class Company(Row):
     polled: Polled | None = None
     window: Window | None = None
     swept_at: AwareDatetime | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The rows of a connection's people, as somebody outside its owner sees them."""
+
+    contacts: dict[ContactKey, ContactState] = field(default_factory=dict)
+    people: dict[EmployeeId, Person] = field(default_factory=dict)
+    addresses: dict[Email, Address] = field(default_factory=dict)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from stream.core.mapping_diff import IN_SCOPE, Comparison, compare, counts
+from stream.core.rows import Seen
 from stream.records import EmployeeId, EmployeeSnapshot, Mapping
 from tests.fake_clock import START
-from tests.small_world import ACME, HR_EVENTS, at, person
+from tests.small_world import ACME, HR_EVENTS, SmallWorld, at, person
 
 NOW = Mapping()
 
@@ -25,9 +26,13 @@ def snapshot(employee: str, fields: dict[str, str] | None, through: int = 1, **m
     ).model_copy(update=more)
 
 
-def compared(then: dict[str, Any], *people: dict[str, str] | None, now: Mapping = NOW) -> Comparison:
+def compared(
+    then: dict[str, Any], *people: dict[str, str] | None, now: Mapping = NOW, world: SmallWorld | None = None
+) -> Comparison:
     read = {EmployeeId(str(number)): snapshot(str(number), fields) for number, fields in enumerate(people, 1)}
-    return compare(read, now, Mapping.model_validate(then))
+    tables = (world or SmallWorld()).tables
+    known = Seen(tables.contacts, tables.people, tables.addresses)
+    return compare(read, now, Mapping.model_validate(then), known)
 
 
 def changes(found: Comparison) -> dict[str, Any]:
@@ -50,6 +55,31 @@ def test_a_change_is_told_field_by_field_and_only_of_whom_it_changes() -> None:
         "1": {"cf_cost_center": (None, "42"), "contact_name": ("Ada Moreno", "Moreno, Ada")},
     }
     assert found.undecided == {"2": "work email is empty, too long or no address"}
+
+
+def test_who_has_a_contact_and_states_no_address_any_more_is_told_of_as_the_contact_would_change() -> None:
+    world = SmallWorld()
+    world.hire("1", person(division="North"))
+    now = person("", division="North")
+    world.hire("1", now)
+    assert changes(compared({"fields": {"company_name": "division"}}, now, world=world)) == {
+        "1": {"company_name": (None, "North")}
+    }
+    assert compared({}, now, world=world).undecided == {"1": "work email is empty, too long or no address"}
+
+
+def test_who_left_without_a_contact_is_not_told_of_and_who_left_with_one_is() -> None:
+    world = SmallWorld()
+    left = [person(f"p{number}@acme.test", status="Terminated") for number in (1, 2)]
+    world.hire("1", left[0])
+    world.hire("2", person("p2@acme.test"))
+    world.settle()
+    world.hire("2", left[1])
+    world.settle()
+    assert changes(compared({"name": "{lastName}"}, *left, world=world)) == {
+        "2": {"contact_name": ("Ada Moreno", "Moreno")}
+    }
+    assert changes(compared({"name": "{lastName}"}, left[0])) == {}
 
 
 def test_who_goes_out_of_scope_or_comes_into_it_is_told_with_the_expression() -> None:

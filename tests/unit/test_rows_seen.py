@@ -52,17 +52,17 @@ async def test_the_last_row_of_each_key_of_this_connection_is_seen_and_none_that
         (PEOPLE, "\0origins", b"{}", 1),
         (ROSTER, "acme/a@acme.test", canonical(Address(held=True)), 1),
     )
-    assert {key: row.problem for key, row in parsed(people, Person).items()} == {"1": "new"}
-    assert parsed(roster, Address)["a@acme.test"].held
+    assert {key: row.problem for key, row in parsed(people, Person, str).items()} == {"1": "new"}
+    assert parsed(roster, Address, str)["a@acme.test"].held
 
 
 async def test_a_late_row_of_a_former_owner_is_not_seen_however_far_behind_it_lies() -> None:
     filler = [(PEOPLE, f"acme/x{number}", person(""), 5) for number in range(AT_ONCE)]
     people, _ = await seen((PEOPLE, "acme/1", person("owner's"), 5), *filler, (PEOPLE, "acme/1", person("late"), 4))
-    assert parsed(people, Person)["1"].problem == "owner's"
+    assert parsed(people, Person, str)["1"].problem == "owner's"
     assert len(people) == AT_ONCE + 1
 
 
 def test_rows_of_another_version_are_refused_in_a_sentence() -> None:
     with pytest.raises(ActionNeeded, match="update this one"):
-        parsed({"1": b'{"of": "tomorrow"}'}, Person)
+        parsed({"1": b'{"of": "tomorrow"}'}, Person, str)
