@@ -40,6 +40,6 @@ PROOFS: Mapping[Patch, Proof] = {
     protections.lanes_are_not_fenced: Proof({"hold": 1}, first=96),
     protections.lanes_stay_open_on_revocation: Proof({"freeze": 1, "vendor": 1}, LATE),
     protections.late_rows_of_former_owners_are_recovered: Proof({"freeze": 1}, first=199),
-    protections.claims_hold_wherever_they_land: Proof({"freeze": 1}, first=92),
+    protections.claims_hold_wherever_they_land: Proof({"freeze": 2, "kill": 1}, first=110),
     protections.calls_of_a_former_owner_are_not_reckoned_with: Proof({"kill": 1}, first=10),
 }
