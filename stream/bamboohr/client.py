@@ -195,25 +195,29 @@ class BambooHr:
         A 404 means either that or one employee who is gone (BambooHR API, errors). The caller's own record answers
         everywhere, also where the caller is no employee; if it should not, the fields do.
         """
-        for operation, path in (("access", f"employees/{_MYSELF}"), ("fields", "meta/fields")):
-            if (await self.ask(self._request(operation, path, {}))).status != 404:
-                return
-        raise ConnectionMisset(
-            "BambooHR answers nothing at this company's address: check the subdomain; has the company been renamed?",
-            status=404,
-        )
+        if await self._status_of_own_record() != 404:
+            return
+        if (await self.ask(self._request("fields", "meta/fields", {}))).status == 404:
+            raise ConnectionMisset(
+                "BambooHR answers nothing at this company's address: check the subdomain; has the company been "
+                "renamed?",
+                status=404,
+            )
 
     async def _check_access(self) -> None:
         """Raise CredentialsRefused if the key is shut out altogether.
 
         A 403 means either that or one employee that is out of sight, and BambooHR documents no other difference.
         """
-        if (await self.ask(self._request("access", f"employees/{_MYSELF}", {"fields": "id"}))).status == 403:
+        if await self._status_of_own_record() == 403:
             if isinstance(self._credentials, Masked):
                 sentence = "BambooHR has locked the API for this key: check it and wait until BambooHR lifts the lock."
             else:
                 sentence = f"The consent to BambooHR does not reach employees: connect it again with {_SCOPES}."
             raise CredentialsRefused(sentence, status=403)
+
+    async def _status_of_own_record(self) -> int:
+        return (await self.ask(self._request("access", f"employees/{_MYSELF}", {"fields": "id"}))).status
 
     async def ask(self, request: Request) -> Answer:
         """The answer, of any status that is not trouble of the whole connection.
