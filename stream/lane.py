@@ -52,14 +52,15 @@ class Owed:
     folded: Mapping[str, int]
 
 
-class Paid(NamedTuple):
-    """How a payment ended. position: of the last record that was appended for it.
+Said = Literal["accepted", "refused", "silent", "not asked"]
+"""Whether the vendor was asked, and then took this record, answered that it will not, or never gave a usable answer."""
 
-    vendor: whether it was asked, and then took this record, answered that it will not, or never gave a usable answer.
-    """
+
+class Paid(NamedTuple):
+    """How a payment ended. position: of the last record that was appended for it."""
 
     position: LogPosition
-    vendor: Literal["accepted", "refused", "silent", "not asked"]
+    vendor: Said
 
 
 class Work(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 from stream.clock import Clock
 from stream.codec import fingerprint
@@ -13,7 +13,7 @@ from stream.core.window import day_told
 from stream.due import BACKFILL, JOINER
 from stream.errors import NeverAnswered, NotFound, RecordRefused, Unavailable
 from stream.flood import FloodGuard
-from stream.lane import Owed, Paid
+from stream.lane import Owed, Paid, Said
 from stream.records import ConnectionId, EmployeeId, EmployeeSnapshot, LogPosition, Mapping
 
 
@@ -99,9 +99,7 @@ class ReadPeople:
             return await self._give_up(snapshot, error)
         return Paid(position, "accepted")
 
-    async def _give_up(
-        self, snapshot: EmployeeSnapshot, error: RecordRefused, vendor: Literal["refused", "silent"] = "refused"
-    ) -> Paid:
+    async def _give_up(self, snapshot: EmployeeSnapshot, error: RecordRefused, vendor: Said = "refused") -> Paid:
         """Say why this person cannot be read. Raises Flood when too many were given up lately: then it stays owed."""
         self._guard.refused(error)
         said = {"state": "unreadable", "reason": error.message, "error": type(error).__name__, "fields": {}}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from stream.core.contact import ActualContact, ContactRow
 from stream.core.rows import ContactState
 from stream.core.schemas import CustomField
-from stream.lane import Paid
+from stream.lane import Paid, Said
 from stream.records import ContactId, ContactKey, DesiredContact, LogPosition
 
 T = TypeVar("T")
@@ -61,6 +61,6 @@ class Payment:
         self.asked = True
         return await call
 
-    def ended(self, vendor: Literal["accepted", "refused", "silent", "not asked"]) -> Paid:
+    def ended(self, vendor: Said) -> Paid:
         assert self.last is not None
         return Paid(self.last, vendor)
