@@ -48,12 +48,7 @@ def counts(snapshot: EmployeeSnapshot, before: EmployeeSnapshot | None) -> bool:
     return snapshot.through >= before.through
 
 
-def compare(
-    people: dict[EmployeeId, EmployeeSnapshot],
-    one: Mapping,
-    other: Mapping,
-    known: Seen,
-) -> Comparison:
+def compare(people: dict[EmployeeId, EmployeeSnapshot], one: Mapping, other: Mapping, known: Seen) -> Comparison:
     """`other` against `one`, as far as each reading goes: holds and shared addresses are left out of it.
 
     known: what the rows say of them so far; who is in none counts as new.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
 
@@ -188,6 +188,11 @@ class ContactState(Row):
         return known and not self.must_be_read
 
     @property
+    def owes_backfill(self) -> bool:
+        """Whether something is owed, and nothing that is more urgent than a backfill."""
+        return self.debt.owed and not self.debt.owes(self.live)
+
+    @property
     def must_be_read(self) -> bool:
         """Whether what is owed must be paid by reading the contact, which may have been changed by hand."""
         return self.insisted > self.debt.settled
@@ -252,6 +257,6 @@ class Company(Row):
 class Seen:
     """The rows of a connection's people, as somebody outside its owner sees them."""
 
-    contacts: dict[ContactKey, ContactState] = field(default_factory=dict)
-    people: dict[EmployeeId, Person] = field(default_factory=dict)
-    addresses: dict[Email, Address] = field(default_factory=dict)
+    contacts: dict[ContactKey, ContactState]
+    people: dict[EmployeeId, Person]
+    addresses: dict[Email, Address]

@@ -390,7 +390,7 @@ def _class_of(state: ContactState) -> int:
     """Who left is urgent however that came to light."""
     if state.contact_id is not None and state.desired.active is False:
         return LEAVER
-    if state.debt.owed and not state.debt.owes(state.live):
+    if state.owes_backfill:
         return BACKFILL
     return JOINER if state.contact_id is None else EDIT
 

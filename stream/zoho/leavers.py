@@ -66,8 +66,8 @@ class Leavers:
         then is it known how many should have a contact, of whom so many may leave.
         """
         debt = state.debt
-        is_told_by_list = debt.owed and not debt.owes(state.live) and debt.wanted > max(debt.approved, debt.released)
-        if state.desired.active is False and is_told_by_list and reads_everybody(self._company()):
+        undecided = debt.wanted > max(debt.approved, debt.released)
+        if state.desired.active is False and state.owes_backfill and undecided and reads_everybody(self._company()):
             raise Waiting("Everybody is being read first.", retry_after=LIST_S)
 
     async def ask(self, key: ContactKey, state: ContactState) -> None:
