@@ -496,6 +496,9 @@ def test_the_log_being_away_or_a_bug_is_told_to_the_worker() -> None:
 # -- one key that the vendor never answers about -----------------------------------------------------------------------
 
 
+# All time here is virtual: a sleep takes none, and lets the lane's own clock go on by so much.
+
+
 def never_about(*keys: str) -> Pay:
     async def pay(key: str) -> None:
         await asyncio.sleep(0.2)

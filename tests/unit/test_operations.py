@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agents.operations import Done, Operations
+from agents.telling import progress
 from stream.core import folds
 from stream.core.rows import Asked, Company
 from stream.errors import LogUnavailable, RecordRefused
@@ -142,16 +143,8 @@ async def test_what_waits_stays_owed_with_how_far_it_came_while_others_are_carri
     owner.company = asked(owner.company, 1)
     owner.gate.clear()
     owner.operations.open()
-    await asyncio.sleep(0)
-    further = CommandOutcome(
-        connection=ACME,
-        command="test",
-        cause=at(COMMANDS, 1),
-        state="progress",
-        says="6000 of 10000.",
-        result={"people": 6000},
-        at=START,
-    )
+    await asyncio.sleep(0)  # the command's task begins
+    further = progress(ACME, "test", owner.company, "6000 of 10000.", START, result={"people": 6000})
     owner.company = folds.answer(owner.company, further, at(OUTCOMES, 0))
     await owner.operations.close()
     owner.gate.set()

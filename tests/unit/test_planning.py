@@ -188,22 +188,15 @@ def test_a_contact_that_zoho_refuses_to_tell_of_is_its_own_trouble_alone(monkeyp
 
 
 def test_a_part_of_a_sealed_answer_is_no_progress_and_no_row_keeps_it() -> None:
+    from agents.telling import progress
     from stream.core.rows import Company
-    from stream.records import Command, CommandOutcome
+    from stream.records import Command
     from tests.fake_clock import START
     from tests.small_world import ACME, COMMANDS, OUTCOMES, at
 
     asked = Command(connection=ACME, command="plan", asked_by="me", work=True, at=START)
     company = folds.ask(Company(), asked, at(COMMANDS, 3))
-    part = CommandOutcome(
-        connection=ACME,
-        command="plan",
-        cause=at(COMMANDS, 3),
-        state="progress",
-        says="The plan comes.",
-        result={"sealed": "x"},
-        at=START,
-    )
+    part = progress(ACME, "plan", company, "The plan comes.", START, result={"sealed": "x"})
     row = folds.answer(company, part, at(OUTCOMES, 1))
     assert row.asked["plan"].progress == {}
     assert row.asked["plan"].debt.owed
