@@ -1,13 +1,14 @@
 """Zoho Books' contacts in memory, as strict as the real ones where it matters to the lane: an update removes the
-persons that it leaves out, a name may be allowed once, nothing keeps two contacts from showing one address, and what
-was just created is not found for a while. Writes can be told to fail, before or after they were applied.
+persons that it leaves out, and all of them where it names none, a name may be allowed once, nothing keeps two contacts
+from showing one address, and what was just created is not found for a while. Writes can be told to fail, before or
+after they were applied.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -48,7 +49,8 @@ class StoredContact:
 class MemoryZoho:
     """fault: asked before each write. hidden_for: seconds until a new contact is found. pause: awaited in each call.
 
-    sorts: whether lists are sorted by the time of change where that is asked for.
+    sorts: whether lists are sorted by the time of change where that is asked for. drops: fields that no write changes.
+    terse: what the answers to writes leave out, of "contact_persons" and "custom_fields".
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class MemoryZoho:
         names_once: bool = False,
         minds_case: bool = False,
         drops: tuple[str, ...] = (),
+        terse: tuple[str, ...] = (),
         sorts: bool = True,
         pause: Callable[[], Any] | None = None,
     ) -> None:
@@ -69,6 +72,7 @@ class MemoryZoho:
         self.names_once = names_once
         self.minds_case = minds_case
         self.drops = drops
+        self.terse = terse
         self.sorts = sorts
         self.pause = pause
         self.contacts: dict[ContactId, StoredContact] = {}
@@ -151,7 +155,7 @@ class MemoryZoho:
         self._put_persons(contact, body["contact_persons"])
         self.contacts[contact.contact_id] = contact
         self._end_write(lost)
-        return self._shown(contact)
+        return self._answer(contact)
 
     async def with_field(self, name: str, value: str) -> ActualContact:
         await self._begin("match")
@@ -168,7 +172,7 @@ class MemoryZoho:
         stored.name = body["contact_name"]
         self._put_persons(stored, body["contact_persons"])
         self._end_write(lost)
-        return self._shown(stored)
+        return self._answer(stored)
 
     async def custom_fields(self) -> list[CustomField]:
         await self._begin("fields")
@@ -190,11 +194,10 @@ class MemoryZoho:
                 raise RecordRefused("the value is in use", status=400)
         stored.custom_fields |= custom
         stored.own |= self._own(body)
-        if "contact_persons" in body:
-            self._put_persons(stored, body["contact_persons"])
+        self._put_persons(stored, body.get("contact_persons", []))
         stored.modified = self.clock.now()
         self._end_write(lost)
-        return self._shown(stored)
+        return self._answer(stored)
 
     async def mark_active(self, contact: ContactId) -> None:
         lost = await self._begin_write("activate")
@@ -258,7 +261,7 @@ class MemoryZoho:
             raise NameTaken("name taken", status=400)
 
     def _put_persons(self, contact: StoredContact, persons: list[dict[str, Any]]) -> None:
-        assert sum(bool(person.get("is_primary_contact")) for person in persons) == 1
+        assert sum(bool(person.get("is_primary_contact")) for person in persons) == (1 if persons else 0)
         kept: dict[str, dict[str, str]] = {}
         for person in sorted(persons, key=lambda person: not person.get("is_primary_contact")):
             known = person.get("contact_person_id")
@@ -269,10 +272,11 @@ class MemoryZoho:
         contact.persons = kept
 
     def _custom(self, body: dict[str, Any]) -> dict[str, str]:
-        return {entry["api_name"]: entry["value"] for entry in body.get("custom_fields", ())}
+        sent = {entry["api_name"]: entry["value"] for entry in body.get("custom_fields", ())}
+        return {name: value for name, value in sent.items() if name not in self.drops}
 
     def _own(self, body: dict[str, Any]) -> dict[str, str]:
-        return {name: body[name] for name in CONTACT_FIELDS if name in body}
+        return {name: body[name] for name in CONTACT_FIELDS if name in body and name not in self.drops}
 
     def _id(self) -> ContactId:
         self._ids += 1
@@ -288,6 +292,15 @@ class MemoryZoho:
             stored.created.isoformat(),
             _modified(stored).isoformat(),
             dict(stored.custom_fields) if self.lists_custom_fields else {},
+        )
+
+    def _answer(self, stored: StoredContact) -> ActualContact:
+        """To a write."""
+        shown = self._shown(stored)
+        return replace(
+            shown,
+            persons=() if "contact_persons" in self.terse else shown.persons,
+            custom_fields={} if "custom_fields" in self.terse else shown.custom_fields,
         )
 
     def _shown(self, stored: StoredContact) -> ActualContact:

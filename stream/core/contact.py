@@ -152,17 +152,16 @@ def body_to_create(desired: DesiredContact, employee: str, *, plain_name: bool =
 def writes(desired: DesiredContact, actual: ActualContact, employee: str) -> Writes:
     """What makes `actual` show `desired`; nothing when it does already.
 
-    All persons of the contact are in the body, with their ids: Zoho removes those that an update leaves out (Zoho Books
-    API, contacts). A display name that the mapping makes is put back; else it follows the person's name while it is
-    made of it, and a name given by hand stays. The contact type of an existing contact stays too.
+    All persons of the contact are in each body, with their ids: Zoho removes those that an update leaves out (Zoho
+    Books API, contacts), and whether it keeps them where the update names none is not documented. A display name that
+    the mapping makes is put back; else it follows the person's name while it is made of it, and a name given by hand
+    stays. The contact type of an existing contact stays too.
     """
     primary = actual.primary or ContactPerson("", True)
     wanted = _known(desired, PERSON_FIELDS)
     changes = _differences({name: getattr(primary, name) for name in PERSON_FIELDS}, wanted)
+    with_persons = bool(changes or actual.persons)
     body: dict[str, Any] = {}
-    if changes:
-        others = [_kept(person) for person in actual.persons if person is not primary]
-        body["contact_persons"] = [{**_kept(primary), **wanted, "is_primary_contact": True}, *others]
     if (name := _new_name(desired, actual, primary, employee)) is not None:
         body["contact_name"] = name
         changes["contact_name"] = (actual.contact_name, name)
@@ -171,6 +170,9 @@ def writes(desired: DesiredContact, actual: ActualContact, employee: str) -> Wri
     fields = _differences(actual.custom_fields, desired.custom_fields)
     body |= _custom_fields({name: after for name, (_, after) in fields.items() if after is not None})
     changes |= own | fields
+    if changes and with_persons:
+        others = [_kept(person) for person in actual.persons if person is not primary]
+        body["contact_persons"] = [{**_kept(primary), **wanted, "is_primary_contact": True}, *others]
     if desired.active is not None and desired.active != actual.active:
         changes["status"] = _status(actual.active), _status(desired.active)
     return Writes(
@@ -215,12 +217,14 @@ def _new_name(desired: DesiredContact, actual: ActualContact, primary: ContactPe
     return new_names[old_names.index(actual.contact_name) if len(new_names) > 1 else 0]
 
 
-def shows(desired: DesiredContact, actual: ActualContact) -> bool:
-    """Whether an answer shows what was sent. Zoho may drop a field silently (seen live)."""
-    primary = actual.primary
-    return primary is not None and all(
-        getattr(primary, name).strip() == value.strip() for name, value in _known(desired, PERSON_FIELDS).items()
-    )
+def not_kept(desired: DesiredContact, actual: ActualContact, employee: str) -> tuple[str, ...]:
+    """Names of the fields that are shown empty though they were sent with a value, or with a value though sent empty.
+
+    Zoho may drop a field silently (seen live), such as a custom field that somebody has deleted. A value that it shows
+    in a form of its own was kept.
+    """
+    changes = writes(desired, actual, employee).changes
+    return tuple(sorted(name for name, (shown, sent) in changes.items() if _is_empty(shown) != _is_empty(sent)))
 
 
 def adoptable(rows: list[ContactRow], desired: DesiredContact) -> ContactRow | None:
@@ -247,6 +251,10 @@ def without_unknown_persons(actual: ActualContact) -> ActualContact:
         return actual
     first, *others = actual.persons
     return replace(actual, persons=(replace(first, is_primary=True), *others))
+
+
+def _is_empty(value: str | None) -> bool:
+    return not (value or "").strip()
 
 
 def _known(desired: DesiredContact, fields: tuple[str, ...]) -> dict[str, str]:

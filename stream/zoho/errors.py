@@ -11,10 +11,12 @@ reads or repeats them: the HTTP status and the code decide, and both are checked
 | 2, 4 / 1038 / 3062 | InvalidValue / MalformedBody / NameTaken | RecordRefused |
 | 1000, and any 5xx | - | Unavailable, or AnswerLost for a write |
 | any other | RefusedByZoho | RecordRefused |
+| 0, but fields are not as sent | NotKept | RecordRefused |
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -86,6 +88,16 @@ class NameTaken(RecordRefused):
 
 class RefusedByZoho(RecordRefused):
     """A code that we have no name for."""
+
+
+class NotKept(RecordRefused):
+    """A success after which the contact does not show what was sent (seen live)."""
+
+    def __init__(self, fields: Iterable[str]) -> None:
+        super().__init__(
+            f"Zoho Books accepts {', '.join(fields)} of this contact and does not show what was sent: look whether the "
+            "field was deleted there or is hidden from the connection's user, or correct the mapping."
+        )
 
 
 _LIMITS: dict[int, tuple[type[RateLimited], str, float]] = {

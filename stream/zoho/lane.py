@@ -19,8 +19,8 @@ from stream.core.contact import (
     address_alone,
     body_to_create,
     identifier_given_up,
+    not_kept,
     renamed,
-    shows,
     without_unknown_persons,
     writes,
 )
@@ -49,7 +49,7 @@ from stream.records import (
     SyncOutcome,
 )
 from stream.telemetry import OUTCOMES_TOTAL, log
-from stream.zoho.errors import NameTaken
+from stream.zoho.errors import NameTaken, NotKept
 from stream.zoho.index import ContactIndex
 from stream.zoho.leavers import LeaverHeld, Leavers
 from stream.zoho.lookup import AddressTaken, Lookup
@@ -258,15 +258,12 @@ class KeepContacts:
         self._lookup.bind(actual.contact_id, payment.key)
         self._index.saw(actual)
         payment.changes = {name: (None, value) for name, value in _shown(payment.desired).items()}
-        if not shows(payment.desired, actual):
-            logger.warning("zoho.fields_dropped", connection=self._connection, contact_key=payment.key)
-            # What the answer does not show is read back from the contact itself before it counts as written. The id is
-            # said first: a contact without its address could not be found again.
+        actual = without_unknown_persons(actual)
+        if not_kept(payment.desired, actual, payment.state.employee):
+            # The id is said first: a contact without its address could not be found again.
             await self._say(payment, "created", contact=actual.contact_id, active=actual.active)
-            actual = without_unknown_persons(await payment.counted(self._client.contact(actual.contact_id)))
-            self._index.saw(actual)
-            return actual, None
-        return without_unknown_persons(actual), "created"
+            return await self._lookup.shown(payment, actual.contact_id), None
+        return actual, "created"
 
     async def _ask_guard(self, payment: Payment, actual: ActualContact) -> None:
         """Raises LeaverHeld. The contact then stays as it is, but for its address: the old one may be another's by now,
@@ -296,6 +293,7 @@ class KeepContacts:
         if wanted.activate:
             steps.append(("activate", lambda: self._client.mark_active(contact)))
         payment.changes = wanted.changes
+        kept = True
         for number, (operation, call) in enumerate(steps, 1):
             try:
                 shown = await self._attempt(payment, operation, call)
@@ -304,13 +302,26 @@ class KeepContacts:
                 second = partial(self._client.update, contact, renamed(body, payment.desired, payment.state.employee))
                 shown = await self._attempt(payment, operation, second)
             if shown is not None:
-                self._index.saw(without_unknown_persons(shown))
+                shown = without_unknown_persons(shown)
+                self._index.saw(shown)
+                kept = not not_kept(payment.desired, shown, payment.state.employee)
             payment.modified_at = None if shown is None else moment(shown.last_modified_time)
-            if number == len(steps) and ends:
+            if number == len(steps) and ends and kept:
                 await self._finish(payment, DONE[operation], contact)
             else:
                 active = {"activate": True, "deactivate": False}.get(operation)
                 await self._say(payment, DONE[operation], contact=contact, active=active)
+        if ends and not kept:
+            await self._read_back(payment, contact)
+
+    async def _read_back(self, payment: Payment, contact: ContactId) -> None:
+        """An answer does not show what was sent: the contact itself decides. Raises NotKept."""
+        actual = await self._lookup.shown(payment, contact)
+        if fields := not_kept(payment.desired, actual, payment.state.employee):
+            logger.warning("zoho.not_kept", connection=self._connection, contact_key=payment.key, fields=fields)
+            raise NotKept(fields)
+        payment.modified_at = moment(actual.last_modified_time)
+        await self._finish(payment, "unchanged", contact)
 
     async def _attempt(
         self, payment: Payment, operation: Operation, call: Callable[[], Coroutine[Any, Any, Any]]

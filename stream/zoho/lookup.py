@@ -76,7 +76,7 @@ class Lookup:
         contact = payment.state.contact_id
         if contact is not None:
             with suppress(NotFound):  # deleted by hand: looked for, and made anew where it is still wanted
-                return await self._shown(payment, contact), None
+                return await self.shown(payment, contact), None
         unresolved = payment.state.unresolved
         action: OutcomeAction = "created" if unresolved is not None and unresolved.operation == "create" else "adopted"
         value = self._unique.value_in(payment.desired)
@@ -93,7 +93,7 @@ class Lookup:
             return None, None
         self._bound[row.contact_id] = payment.key
         try:
-            actual = await self._shown(payment, row.contact_id)
+            actual = await self.shown(payment, row.contact_id)
         except BaseException:
             self._bound.pop(row.contact_id, None)
             raise
@@ -139,7 +139,7 @@ class Lookup:
             f"Another contact holds this employee's id in {self._unique.name}: correct that in Zoho Books."
         )
 
-    async def _shown(self, payment: Payment, contact: ContactId) -> ActualContact:
+    async def shown(self, payment: Payment, contact: ContactId) -> ActualContact:
         """The contact as it is now. Raises NotFound."""
         try:
             actual = without_unknown_persons(await payment.counted(self._client.contact(contact)))

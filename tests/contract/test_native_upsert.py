@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from agents.cli.first_clients import clients
 from stream.clock import SystemClock
-from stream.connection_file import load_connection
 from stream.core.contact import body_to_create
 from stream.core.mapping import desired_contact
 from stream.errors import NotFound, RecordRefused
@@ -18,9 +14,7 @@ from stream.records import Mapping
 from stream.sandbox.zoho import ZohoSandbox
 from stream.sandbox.zoho.custom_fields import CustomField
 from stream.sandbox.zoho.quirks import ZohoQuirks
-from stream.settings import Settings
-from stream.zoho.client import ZohoBooks
-from tests.contract.zoho_caller import Caller, running_sandbox
+from tests.contract.zoho_caller import Caller, client, running_sandbox
 from tests.contract.zoho_caller import person as zoho_person
 from tests.small_world import person
 
@@ -79,19 +73,6 @@ async def test_a_definition_that_makes_no_sense_is_refused(body: Any) -> None:
         await defined(zoho, unique=True)
         (listed,) = (await zoho.control("GET", "fields")).body["fields"]
         assert (listed["api_name"], listed["is_unique"]) == (FIELD, True)
-
-
-@asynccontextmanager
-async def client(zoho: ZohoSandbox, tmp_path: Any) -> AsyncIterator[ZohoBooks]:
-    known, path = zoho.credentials, tmp_path / "acme.toml"
-    path.write_text(
-        'id = "acme"\nmode = "live"\n[bamboohr]\nsubdomain = "acme"\napi_key = "k"\n[zoho]\nregion = "eu"\n'
-        f'organization_id = "{zoho.organization.organization_id}"\noauth = {{ client_id = "{known.client_id}", '
-        f'client_secret = "{known.client_secret}", refresh_token = "{known.refresh_token}" }}\n'
-    )
-    settings = Settings(zoho_accounts_url=zoho.accounts_url, zoho_api_url=zoho.api_url)
-    async with clients(load_connection(path), settings, SystemClock()) as (_, books_of, _renewed):
-        yield books_of(zoho.organization.organization_id)
 
 
 @pytest.mark.parametrize("no_match", [404, 400])

@@ -6,11 +6,17 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from agents.cli.first_clients import clients
+from stream.clock import SystemClock
+from stream.connection_file import load_connection
 from stream.sandbox.zoho import ZohoSandbox
+from stream.settings import Settings
+from stream.zoho.client import ZohoBooks
 
 
 class ManualClock:
@@ -128,3 +134,17 @@ async def running_sandbox(**settings: Any) -> AsyncIterator[Caller]:
 
 def person(email: str, **fields: Any) -> dict[str, Any]:
     return {"first_name": "Ada", "last_name": "Moreno", "email": email, **fields}
+
+
+@asynccontextmanager
+async def client(zoho: ZohoSandbox, tmp_path: Path) -> AsyncIterator[ZohoBooks]:
+    """The product's own, connected to the sandbox."""
+    known, path = zoho.credentials, tmp_path / "acme.toml"
+    path.write_text(
+        'id = "acme"\nmode = "live"\n[bamboohr]\nsubdomain = "acme"\napi_key = "k"\n[zoho]\nregion = "eu"\n'
+        f'organization_id = "{zoho.organization.organization_id}"\noauth = {{ client_id = "{known.client_id}", '
+        f'client_secret = "{known.client_secret}", refresh_token = "{known.refresh_token}" }}\n'
+    )
+    settings = Settings(zoho_accounts_url=zoho.accounts_url, zoho_api_url=zoho.api_url)
+    async with clients(load_connection(path), settings, SystemClock()) as (_, books_of, _renewed):
+        yield books_of(zoho.organization.organization_id)

@@ -14,13 +14,13 @@ from stream.core.contact import (
     body_to_create,
     display_names,
     email_key,
+    not_kept,
     renamed,
-    shows,
     without_unknown_persons,
     writes,
 )
 from stream.core.mapping import desired_contact
-from stream.records import ContactId, DesiredContact, Mapping
+from stream.records import ContactId, DesiredContact, Mapping, Source
 from tests.small_world import person
 
 ADA = {
@@ -123,7 +123,8 @@ def test_a_leaver_is_only_made_inactive_and_a_rehire_active() -> None:
 def test_the_state_field_is_written_when_it_differs_and_only_then() -> None:
     wish = desired(mapping=Mapping(state_field="cf_state"))
     found = writes(wish, actual(), "1")
-    assert found.update == {"custom_fields": [{"api_name": "cf_state", "value": "Active"}]}
+    assert found.update is not None
+    assert found.update["custom_fields"] == [{"api_name": "cf_state", "value": "Active"}]
     assert writes(wish, replace(actual(), custom_fields={"cf_state": "Active"}), "1").none
 
 
@@ -162,6 +163,24 @@ def test_adoption_prefers_our_type_then_active_then_the_oldest() -> None:
     assert adoptable([], desired()) is None
 
 
-def test_an_answer_that_lacks_a_field_does_not_show_what_was_sent() -> None:
-    assert shows(desired(), actual())
-    assert not shows(desired(), actual(designation=""))
+def test_a_field_was_not_kept_if_it_is_empty_and_should_not_be_or_the_other_way_round() -> None:
+    centre = desired(mapping=Mapping(state_field="cf_s", fields={"notes": Source(value="")}))
+    shown = replace(actual(), custom_fields={"cf_s": "Active"})
+    assert not_kept(centre, shown, "1") == ()
+    assert not_kept(centre, replace(shown, custom_fields={"cf_s": "ACTIVE"}), "1") == (), "another form of it"
+    assert not_kept(centre, replace(shown, contact_name="By hand", active=False), "1") == ()
+    assert not_kept(centre, actual(designation=" "), "1") == ("cf_s", "designation")
+    assert not_kept(centre, replace(shown, own={"notes": "old"}), "1") == ("notes",)
+    assert not_kept(centre, replace(shown, persons=()), "1") == tuple(sorted(ADA))
+
+
+@pytest.mark.parametrize("own", [{"notes": "old"}, {}])
+def test_an_update_names_all_persons_whatever_it_changes(own: dict[str, str]) -> None:
+    other = ContactPerson("2", False, email="desk@acme.test", raw={"email": "desk@acme.test"})
+    shown = replace(actual(), persons=(*actual().persons, other), own=own)
+    found = writes(desired(mapping=Mapping(fields={"notes": Source(value="new")})), shown, "1")
+    assert found.changes == {"notes": (own.get("notes"), "new")}
+    assert found.update is not None
+    first, second = found.update["contact_persons"]
+    assert first.items() >= ADA.items()
+    assert second == {"contact_person_id": "2", "email": "desk@acme.test"}

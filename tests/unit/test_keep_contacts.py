@@ -11,7 +11,7 @@ from stream.due import BACKFILL, EDIT, JOINER, LEAVER
 from stream.errors import AnswerLost, Unavailable
 from stream.flood import Flood, FloodGuard, FloodPolicy
 from stream.lane import Paid, Waiting
-from stream.records import ContactKey, EmployeeId, LogPosition, Mapping, SyncOutcome
+from stream.records import ContactKey, EmployeeId, LogPosition, Mapping, Source, SyncOutcome
 from stream.zoho.errors import InvalidValue
 from stream.zoho.lookup import LOOKS_BEFORE_HOLD
 from tests.memory_zoho import Fault, StoredContact
@@ -374,9 +374,99 @@ def test_a_rename_to_a_name_that_is_taken_gets_the_employee_id_behind_it() -> No
 def test_a_field_that_zoho_drops_is_read_back_and_does_not_lose_the_contact() -> None:
     world = SmallWorld(drops=("email",))
     world.hire("1", person())
-    assert settled(world) == ["find", "create", "contact", "update"]
-    assert actions(world) == ["attempting", "created", "attempting", "updated"]
+    assert settled(world) == ["find", "create", "contact", "update", "contact"]
+    assert actions(world) == ["attempting", "created", "attempting", "updated", "failed"]
     assert world.outcomes[1].contact_id == only(world).contact_id
+
+
+def test_a_field_that_a_create_drops_and_an_update_keeps_is_kept() -> None:
+    def fault() -> None:
+        if world.zoho.count("update"):
+            world.zoho.drops = ()
+
+    world = SmallWorld(drops=("email",), fault=fault)
+    world.hire("1", person())
+    assert settled(world) == ["find", "create", "contact", "update"]
+    assert actions(world)[-1] == "updated"
+    assert only(world).email == "ada@acme.test"
+
+
+CENTRE = Mapping(fields={"cf_centre": Source(field="location")})
+
+
+def test_an_update_is_not_believed_where_zoho_has_no_such_field_any_more() -> None:
+    world = SmallWorld(CENTRE)
+    world.hire("1", person(location="Sofia"))
+    assert settled(world) == ["find", "create"]
+    world.zoho.drops = ("cf_centre",)
+    only(world).custom_fields.clear()
+    world.hire("1", person(location="Oslo", jobTitle="Lead"))
+    assert settled(world) == ["contact", "update", "contact"]
+    assert actions(world)[-2:] == ["updated", "failed"]
+    state = world.tables.contacts[key_of(world, "1")]
+    assert (state.debt.owed, state.debt.reason, state.unresolved) == (False, state.error, None)
+    assert "cf_centre" in (state.error or "")
+    assert "Oslo" not in (state.error or "")
+    assert next(iter(only(world).persons.values()))["designation"] == "Lead", "all else is written"
+
+
+def test_a_contact_is_right_again_once_the_field_is_there_again() -> None:
+    world = SmallWorld(CENTRE, drops=("cf_centre",))
+    world.hire("1", person(location="Sofia"))
+    world.settle()
+    assert actions(world)[-1] == "failed"
+    world.zoho.drops = ()
+    world.insist()
+    assert settled(world) == ["contact", "update"]
+    assert only(world).custom_fields == {"cf_centre": "Sofia"}
+
+
+def test_a_value_that_zoho_does_not_empty_is_not_believed_to_be_empty() -> None:
+    world = SmallWorld(CENTRE)
+    world.hire("1", person(location="Sofia"))
+    world.settle()
+    world.zoho.drops = ("cf_centre",)
+    world.hire("1", person(location=""))
+    world.settle()
+    assert "cf_centre" in (world.tables.contacts[key_of(world, "1")].error or "")
+
+
+def test_who_joins_or_leaves_is_made_active_or_not_though_a_field_is_dropped() -> None:
+    world = SmallWorld(CENTRE, drops=("cf_centre",))
+    world.hire("1", person(location="Sofia"))
+    world.hire("1", person(location="Sofia", status="Inactive"))
+    world.settle()
+    world.hire("1", person(location="Sofia"))
+    world.settle()
+    assert only(world).active
+    world.hire("1", person(location="Sofia", status="Inactive"))
+    world.settle()
+    assert not only(world).active
+
+
+@pytest.mark.parametrize("terse", [("contact_persons",), ("custom_fields",), ("contact_persons", "custom_fields")])
+def test_where_an_answer_shows_less_than_the_contact_the_contact_decides(terse: tuple[str, ...]) -> None:
+    world = SmallWorld(CENTRE, terse=terse)
+    world.hire("1", person(location="Sofia"))
+    assert settled(world) == ["find", "create", "contact"]
+    assert actions(world)[-2:] == ["created", "unchanged"]
+    world.hire("1", person(location="Oslo"))
+    assert settled(world) == ["contact", "update", "contact"]
+    assert actions(world)[-2:] == ["updated", "unchanged"]
+    assert only(world).custom_fields == {"cf_centre": "Oslo"}
+    world.hire("1", person(location="Oslo"))
+    assert settled(world) == []
+
+
+def test_too_many_contacts_whose_fields_are_dropped_stop_the_lane() -> None:
+    world = SmallWorld(CENTRE, drops=("cf_centre",))
+    policy = FloodPolicy()
+    for number in range(policy.run + 1):
+        world.hire(str(number), person(f"{number}@acme.test", location="Sofia"))
+        if number < policy.run:
+            world.settle()
+    with pytest.raises(Flood, match="cf_centre"):
+        run(world.work.pay(key_of(world, str(policy.run))))
 
 
 def test_a_reading_that_fails_after_a_create_does_not_lose_the_contact(monkeypatch: pytest.MonkeyPatch) -> None:

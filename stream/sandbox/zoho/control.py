@@ -6,6 +6,7 @@
 | GET contacts | every contact whole, whatever the limits |
 | GET limits, POST limits | show or change the limits; `used_today` are calls that other integrations made |
 | GET fields, POST fields | show the custom fields of contacts; define one, unique or not |
+| DELETE fields/{api_name} | take a definition away, and with it what contacts hold there |
 | faults | see `stream.sandbox.faults` |
 """
 
@@ -39,6 +40,7 @@ class Control:
             web.get(f"{CONTROL}contacts", self._show_contacts),
             web.get(f"{CONTROL}fields", self._show_fields),
             web.post(f"{CONTROL}fields", self._define_field),
+            web.delete(f"{CONTROL}fields/{{api_name}}", self._remove_field),
             web.get(f"{CONTROL}limits", self._show_limits),
             web.post(f"{CONTROL}limits", self._change_limits),
         ]
@@ -63,6 +65,11 @@ class Control:
         except ValueError as error:
             return answer({"error": str(error)}, status=400)
         return answer(self._organization.define_custom_field(field).listed(tells_unique=True))
+
+    async def _remove_field(self, request: web.Request) -> web.Response:
+        if not self._organization.custom_fields.remove(request.match_info["api_name"]):
+            return answer({"error": "there is no such field"}, status=404)
+        return await self._show_fields(request)
 
     async def _show_limits(self, _request: web.Request) -> web.Response:
         return answer(self._limits())

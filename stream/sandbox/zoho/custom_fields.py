@@ -80,9 +80,18 @@ class CustomFields:
         self._holders: dict[tuple[str, str], str] = {}
 
     def define(self, field: CustomField, customfield_id: str) -> DefinedField:
-        defined = DefinedField(customfield_id, len(self._defined) + 1, field)
+        last = max((known.index for known in self._defined.values()), default=0)
+        defined = DefinedField(customfield_id, last + 1, field)
         self._defined[customfield_id] = defined
         return defined
+
+    def remove(self, api_name: str) -> bool:
+        """Whether there was such a definition. No contact shows the field any more, nor one of the name made later."""
+        found = next((key for key, known in self._defined.items() if known.field.api_name == api_name), None)
+        if found is not None:
+            del self._defined[found]
+            self._holders = {holder: contact for holder, contact in self._holders.items() if holder[0] != found}
+        return found is not None
 
     def read(self, given: Iterable[Mapping[str, Any]], contact_id: str) -> dict[str, str]:
         """customfield_id -> value for the entries that fit a definition.
