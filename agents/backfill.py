@@ -8,12 +8,12 @@ connection reads list and contacts anew, and leaves out whoever was read since t
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
 from contextlib import aclosing
 
 from pydantic import JsonValue
 
+from agents import doubled as doubles
 from agents.drift import SHOWN, Differing, FindDrift, said, told
 from agents.operations import Done
 from agents.telling import progress, telling
@@ -23,6 +23,7 @@ from stream.bamboohr.listed import MOVES, READINGS
 from stream.clock import Clock
 from stream.core.folds import PAGES, SWEEP
 from stream.core.forecast import CALLS, forecast
+from stream.core.order import in_order, some
 from stream.core.repair import Known
 from stream.core.roster import is_to_be_asked_about
 from stream.core.rows import Address, Asked, Company, ContactState, Person
@@ -36,8 +37,6 @@ from stream.zoho.index import ContactIndex
 logger = log("backfill")
 
 NAME = SWEEP
-NAMED = 10
-"""People whom a sentence names; the result names more."""
 LOOK_S = 0.5
 TELL_S = 20.0
 """Whoever asked gives up after a minute without a word."""
@@ -98,15 +97,13 @@ class Backfill:
             self._index.clear()
 
     async def _load(self) -> Done:
-        if self._record.mode == "live":
-            with self._contacts.in_bulk():
-                await self._index.fill(self._patience)
+        with self._contacts.in_bulk():
+            await self._index.fill(self._patience)
         with self._people.in_bulk():
             await self._read()
         await self._read_absent()
         await _paid(self._people)  # whom the list does not tell of, or not enough
-        found = Counter(self._sweep.found) + self._everybody.found_alone()
-        self._sweep = self._sweep.model_copy(update={"found": dict(found)})
+        self._sweep = self._sweep.with_found(self._everybody.found_alone())
         await self._wishes_folded()
         await _paid(self._contacts)
         return await self._done(await self._find_drift())
@@ -152,12 +149,17 @@ class Backfill:
         moved = self._index.has_moved(state)
         return Known(person.shown, insists=moved, changed=moved and state is not None and state.modified_at is not None)
 
-    def _missed(self, faults: Mapping[str, JsonValue]) -> str:
-        """What webhooks and polls had missed; everybody is new to a first load."""
-        company = self._company()
-        if company is None or company.swept_at is None or not faults:
+    def _missed(self, waiting: int) -> str:
+        """What webhooks and polls had missed; everybody is new to a first load. waiting: who is not put right."""
+        company, sweep = self._company(), self._sweep
+        if company is None or company.swept_at is None or not sweep.found:
             return ""
-        return f" Found: {', '.join(f'{count} {kind}' for kind, count in faults.items())}."
+        kinds = []
+        for kind, count in sorted(sweep.found.items()):
+            named = [employee for employee, found in sweep.named.items() if found == kind]
+            kinds.append(f"{count} {kind}" + (f" (employees {some(named)})" if named else ""))
+        waits = f", waiting: {waiting}" if waiting else ""
+        return f" Found: {', '.join(kinds)}; put right: {sum(sweep.found.values()) - waiting}{waits}."
 
     async def _find_drift(self) -> Differing | None:
         """None where it was not looked for."""
@@ -193,42 +195,44 @@ class Backfill:
         return f"{self._sweep.people}{of} people read, {self._contacts.debts} contacts owed, about {minutes:g} minutes."
 
     async def _done(self, found: Differing | None) -> Done:
-        set_aside, doubled = 0, list[EmployeeId]()
+        sweep = self._sweep
+        differed = sum(sweep.found.values())
+        all_named = len(sweep.named) == differed
+        set_aside = waiting = 0
+        doubled: list[EmployeeId] = []
         for number, key in enumerate(self._keys(), 1):
             state = self._state_of(key)
-            if state is not None and not state.debt.owed:
-                set_aside += state.debt.parked > state.debt.settled or state.debt.undecided
-            if state is not None and state.desired.active and self._index.count_with(state.desired.email or "") > 1:
-                doubled.append(state.employee)
+            if state is not None:
+                if not state.debt.owed and (state.debt.parked > state.debt.settled or state.debt.undecided):
+                    set_aside += 1
+                    waiting += state.employee in sweep.named or not all_named
+                if self._index.is_doubled(state):
+                    doubled.append(state.employee)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-        people = self._sweep.people
-        faults: dict[str, JsonValue] = {**dict(sorted(self._sweep.found.items()))}
+        waiting = min(waiting, differed)
+        named = sorted(sweep.named.items(), key=lambda one: in_order(one[0]))
         result: dict[str, JsonValue] = {
-            "people": people,
+            "people": sweep.people,
             "set_aside": set_aside,
-            "differed": faults,
-            "doubled": [*sorted(doubled)[:SHOWN]],
+            "differed": {**dict(sorted(sweep.found.items()))},
+            "repaired": differed - waiting,
+            "found": [{"employee": employee, "what": kind} for employee, kind in named],
+            "doubled": [*sorted(doubled, key=in_order)[:SHOWN]],
             **({} if found is None else told(found)),
         }
-        if not people:
+        others = f" {doubles.said(doubled)}" if doubled else ""
+        if not sweep.people:
             return Done("BambooHR lists nobody: give the key's user access to all employees.", result)
         if self._record.mode == "preview":
-            return Done(f"{people} people were read, and what would be done is recorded: nothing was written.", result)
+            says = f"{sweep.people} people were read, and what would be done is recorded: nothing was written.{others}"
+            return Done(says, result)
         rest = f"; {set_aside} contacts are held or failed" if set_aside else ""
         return Done(
-            f"{people} people were read, and their contacts are as they should be{rest}."
-            f"{self._missed(faults)}{said(found or {})}{_told_of(doubled)}",
+            f"{sweep.people} people were read, and their contacts are as they should be{rest}."
+            f"{self._missed(waiting)}{said(found or {})}{others}",
             result,
         )
-
-
-def _told_of(doubled: list[EmployeeId]) -> str:
-    """Contacts that others made: one of them is kept, and which ones are to be merged is for a person to say."""
-    if not doubled:
-        return ""
-    some = ", ".join(sorted(doubled)[:NAMED]) + (" and more" if len(doubled) > NAMED else "")
-    return f" Zoho Books has more than one contact with the address of employees {some}: merge them there."
 
 
 async def _paid(lane: Lane) -> None:

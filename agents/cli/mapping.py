@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cyclopts
 
 from agents.cli.console import print_json, print_table, say
+from stream.core.order import some
 
 if TYPE_CHECKING:
     from stream.core.mapping_diff import Comparison
@@ -179,7 +180,4 @@ def _some(reasons: dict[EmployeeId, str]) -> str:
     by_reason: dict[str, list[EmployeeId]] = {}
     for employee, reason in reasons.items():
         by_reason.setdefault(reason, []).append(employee)
-    return "; ".join(
-        f"{reason} (employees {', '.join(who[:5])}{' and more' if len(who) > 5 else ''})"
-        for reason, who in by_reason.items()
-    )
+    return "; ".join(f"{reason} (employees {some(who, 5)})" for reason, who in by_reason.items())

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Protocol
 
 from stream.bamboohr.listed import Listed, must_be_whole
@@ -32,6 +33,8 @@ from stream.records import Mapping as FieldMapping
 from stream.rereading import reread
 from stream.topics import EMPLOYEES, HR_EVENTS
 
+NAMED = 1000
+"""People whose faults a sweep names: it is on the log after each page."""
 BATCH = 25
 """Snapshots that are appended together, while at most the batch before is not folded: so never 50 are, and a
 neighbour's change waits for no more."""
@@ -42,7 +45,7 @@ class Sweep(Model):
 
     began: hr-events offset of its first page. after: cursor of the next page. people: that the pages have shown so far,
     of `total`, where BambooHR says how many there are. ended: there is no further page. found: how many had what
-    kind of fault; of those who are read alone that is known once `found_alone` is asked.
+    kind of fault, and named: who, up to NAMED; of those who are read alone that is known once `found_alone` is asked.
     """
 
     began: int | None = None
@@ -51,13 +54,23 @@ class Sweep(Model):
     total: int | None = None
     ended: bool = False
     found: dict[Finding, int] = {}
+    named: dict[EmployeeId, Finding] = {}
 
     @property
     def anew(self) -> Sweep:
         """From the first page, without those who were read already: for the next owner, who has not seen who was on the
         pages before.
         """
-        return Sweep(began=self.began, found=self.found)
+        return Sweep(began=self.began, found=self.found, named=self.named)
+
+    def with_found(self, people: Mapping[EmployeeId, Finding]) -> Sweep:
+        named = {**self.named, **people}
+        return self.model_copy(
+            update={
+                "found": dict(Counter(self.found) + Counter(people.values())),
+                "named": dict(islice(named.items(), NAMED)),
+            }
+        )
 
 
 class Pages(Protocol):
@@ -126,15 +139,16 @@ class ReadEverybody:
             rows = {who: fields for who, fields in page.rows if who not in self.on_list}
             self.on_list.update(rows)
             snapshots = {who: self._snapshot(who, fields, cause, read_at) for who, fields in rows.items()}
-            found = Counter(sweep.found) + await self._append(snapshots, began, known)
+            found = await self._append(snapshots, began, known)
             sweep = Sweep(
                 began=began,
                 after=page.next,
                 people=sweep.people + len(rows),
                 total=page.total,
                 ended=page.next is None,
-                found=dict(found),
-            )
+                found=sweep.found,
+                named=sweep.named,
+            ).with_found(found)
             if sweep.ended:
                 must_be_whole(sweep.people, sweep.total)
             yield sweep
@@ -157,7 +171,7 @@ class ReadEverybody:
 
     async def _append(
         self, snapshots: Mapping[EmployeeId, EmployeeSnapshot], began: int, known: Callable[[Person], Known]
-    ) -> Counter[Finding]:
+    ) -> dict[EmployeeId, Finding]:
         """Append those that bring news of people who are due, or have them read alone, and return when that is folded;
         what was found of the former.
         """
@@ -195,14 +209,14 @@ class ReadEverybody:
             due = [who for who, known in people.items() if known.insists is insists]
             await reread(self._connection, due, "sweep", self._append_and_fold, self._clock.now(), insists=insists)
 
-    def found_alone(self) -> Counter[Finding]:
+    def found_alone(self) -> dict[EmployeeId, Finding]:
         """What the lane found of those whom it read since this was asked last."""
         people, self._read_alone = self._read_alone, {}
         return self._found(people)
 
-    def _found(self, people: Mapping[EmployeeId, Known]) -> Counter[Finding]:
-        kinds = (finding(known, self._person_of(who) or Person()) for who, known in people.items())
-        return Counter(kind for kind in kinds if kind is not None)
+    def _found(self, people: Mapping[EmployeeId, Known]) -> dict[EmployeeId, Finding]:
+        kinds = {who: finding(known, self._person_of(who) or Person()) for who, known in people.items()}
+        return {who: kind for who, kind in kinds.items() if kind is not None}
 
     def _brings_news(self, snapshot: EmployeeSnapshot) -> bool:
         return roster.brings_news(

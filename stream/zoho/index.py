@@ -138,9 +138,10 @@ class ContactIndex:
         """Whether somebody changed or deleted the contact in Zoho since we last knew it to be right."""
         return state is not None and has_moved(state, *self.seen(state.contact_id))
 
-    def count_with(self, email: str) -> int:
-        """How many contacts show this address, as far as is known; 0 where nothing is."""
-        return len(self._by_email.get(email_key(email), ()))
+    def is_doubled(self, state: ContactState) -> bool:
+        """Whether several contacts show the address of somebody who is to have one; False where nothing is known."""
+        email = state.desired.email
+        return bool(state.desired.active and email) and len(self._by_email.get(email_key(email or ""), ())) > 1
 
     def saw(self, actual: ActualContact) -> None:
         """Zoho has just shown this contact, or taken what we wrote."""

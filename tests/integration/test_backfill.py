@@ -157,3 +157,5 @@ def check_done(ended: Ended, people: int = PEOPLE, differed: object = ANY) -> No
     assert json.loads(ended.out)["state"] == "done"
     assert json.loads(ended.out)["people"] == people
     assert json.loads(ended.out)["differed"] == differed
+    if isinstance(differed, dict):
+        assert json.loads(ended.out)["repaired"] == sum(differed.values())

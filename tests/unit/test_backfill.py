@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
@@ -14,7 +13,7 @@ from agents.backfill import NAME, READINGS, Backfill
 from agents.drift import FindDrift
 from agents.operations import Done
 from stream.bamboohr.client import PageMoved
-from stream.bamboohr.everybody import Sweep
+from stream.bamboohr.everybody import NAMED, Sweep
 from stream.core import folds
 from stream.core.debt import Debt
 from stream.core.forecast import Limits
@@ -94,7 +93,7 @@ class Owner:
         self.company = folds.ask(Company(), command(), at(COMMANDS, 3))
         self.told: list[CommandOutcome] = []
         self.alone: dict[EmployeeId, Known] = {}
-        self.found: Counter[Finding] = Counter()
+        self.found: dict[EmployeeId, Finding] = {}
         self.load = Backfill(
             connection(mode).model_copy(update={"reconcile": reconcile or Reconciling()}),
             people=cast(Any, self.people),
@@ -124,7 +123,7 @@ class Owner:
     async def read_alone(self, people: Mapping[EmployeeId, Known]) -> None:
         self.alone |= people
 
-    def found_alone(self) -> Counter[Finding]:
+    def found_alone(self) -> dict[EmployeeId, Finding]:
         return self.found
 
     async def wishes_folded(self) -> None: ...
@@ -176,7 +175,14 @@ def test_it_ends_when_all_are_read_and_none_of_their_contacts_is_owed_any_more()
     loop = VirtualTime()
     done = run(both(), loop)
     assert 100.0 <= loop.monotonic() < 102.0
-    assert done.result == {"people": 3, "set_aside": 0, "differed": {}, "doubled": []}
+    assert done.result == {
+        "people": 3,
+        "set_aside": 0,
+        "differed": {},
+        "repaired": 0,
+        "found": [],
+        "doubled": [],
+    }
     assert done.says == "3 people were read, and their contacts are as they should be."
     assert (owner.people.bulk, owner.contacts.bulk) == (1, 1)
     assert not owner.world.index.filled, "it is of no use afterwards"
@@ -244,7 +250,7 @@ def test_an_absence_is_looked_into_where_a_contact_was_changed_by_hand_or_somebo
     contacts = {one.email: one for one in world.zoho.contacts.values()}
     contacts["ada@acme.test"].active, contacts["ada@acme.test"].modified = True, world.clock.now()
     del world.zoho.contacts[contacts["bo@acme.test"].contact_id]  # who left needs none
-    owner.found = Counter({"left": 1})
+    owner.found = {EmployeeId("4"): "left"}
     done = owner.carried_out()
     assert {who: known.insists for who, known in owner.alone.items()} == {"1": True, "4": False}
     assert done.result["differed"] == {"left": 1}
@@ -309,7 +315,7 @@ def test_a_list_that_moves_is_begun_anew_but_not_for_ever() -> None:
     ("mode", "people", "says", "filled"),
     [
         ("live", 0, "BambooHR lists nobody: give the key's user access to all employees.", ["listed"]),
-        ("preview", 2, "2 people were read, and what would be done is recorded: nothing was written.", []),
+        ("preview", 2, "2 people were read, and what would be done is recorded: nothing was written.", ["listed"]),
     ],
 )
 def test_what_it_says_of_nobody_and_in_preview(mode: Mode, people: int, says: str, filled: list[str]) -> None:
@@ -375,25 +381,102 @@ def test_a_contact_whose_time_of_change_zoho_did_not_tell_is_read_once_more() ->
     assert not known.changed, "and so nobody is said to have changed it"
 
 
-@pytest.mark.parametrize(("swept", "says"), [(None, "should be."), (START, "should be. Found: 1 left, 2 stale.")])
+FOUND: dict[EmployeeId, Finding] = {EmployeeId("12"): "stale", EmployeeId("3"): "stale", EmployeeId("7"): "left"}
+
+
+@pytest.mark.parametrize(
+    ("swept", "says"),
+    [
+        (None, "should be."),
+        (START, "should be. Found: 1 left (employees 7), 2 stale (employees 3, 12); put right: 3."),
+    ],
+)
 def test_what_was_found_is_told_but_not_after_a_first_load_to_which_everybody_is_new(swept: Any, says: str) -> None:
-    owner = Owner([Sweep(began=1, people=3, total=3, ended=True, found={"stale": 2, "left": 1})])
+    owner = Owner([Sweep(began=1, people=3, total=3, ended=True).with_found(FOUND)])
     owner.company = owner.company.model_copy(update={"swept_at": swept})
     done = owner.carried_out()
     assert done.says.endswith(says)
     assert done.result["differed"] == {"left": 1, "stale": 2}
+    assert done.result["repaired"] == 3
+    assert done.result["found"] == [
+        {"employee": "3", "what": "stale"},
+        {"employee": "7", "what": "left"},
+        {"employee": "12", "what": "stale"},
+    ]
+
+
+@pytest.mark.parametrize(("employee", "repaired"), [("3", 2), ("99", 3)])
+def test_whose_contact_is_held_or_failed_is_not_put_right(employee: str, repaired: int) -> None:
+    owner = Owner([Sweep(began=1, people=4, total=4, ended=True).with_found(FOUND)])
+    owner.company = owner.company.model_copy(update={"swept_at": START})
+    owner.world.hire(employee, person())
+    (key,) = owner.world.tables.contacts
+    state = owner.world.tables.contacts[key]
+    debt = state.debt.park(state.debt.wanted, "refused")
+    owner.world.tables.contacts[key] = state.model_copy(update={"debt": debt})
+    done = owner.carried_out()
+    assert (done.result["set_aside"], done.result["repaired"]) == (1, repaired)
+    assert done.says.endswith("put right: 2, waiting: 1." if repaired == 2 else "put right: 3.")
+
+
+def test_of_more_people_than_it_names_it_does_not_say_that_one_is_put_right_who_may_wait() -> None:
+    many = {EmployeeId(str(number)): cast(Finding, "stale") for number in range(NAMED + 1)}
+    owner = Owner([Sweep(began=1, people=2000, total=2000, ended=True).with_found(many)])
+    owner.world.hire(str(NAMED), person())
+    (key,) = owner.world.tables.contacts
+    state = owner.world.tables.contacts[key]
+    debt = state.debt.park(state.debt.wanted, "refused")
+    owner.world.tables.contacts[key] = state.model_copy(update={"debt": debt})
+    done = owner.carried_out()
+    assert done.result["differed"] == {"stale": NAMED + 1}
+    assert done.result["repaired"] == NAMED
+    assert len(cast(Any, done.result["found"])) == NAMED
+
+
+def test_what_one_owner_found_the_next_one_knows() -> None:
+    first = Sweep(began=1, people=2, total=4).with_found(FOUND)
+    owner = Owner([first, RecordRefused("cut off")], [first.anew.model_copy(update={"people": 4, "ended": True})])
+    with pytest.raises(RecordRefused):
+        owner.carried_out()
+    owner.found = {EmployeeId("5"): "missing"}
+    done = owner.carried_out()
+    assert owner.begun == [Sweep(), first.anew]
+    assert done.result["differed"] == {"left": 1, "missing": 1, "stale": 2}
 
 
 def test_contacts_that_others_doubled_are_told_and_not_made_more() -> None:
     owner = Owner([Sweep(began=1, people=2, total=2, ended=True)])
     world = owner.world
-    for email in ("ada@acme.test", "Ada@acme.test", "bob@acme.test", "strangers@acme.test", "strangers@acme.test"):
+    for email in (
+        "ada@acme.test",
+        "Ada@acme.test",
+        "bob@acme.test",
+        "strangers@acme.test",
+        "strangers@acme.test",
+        "",
+        "",
+    ):
         world.zoho.add(email)
     world.clock.advance(5.0)
     world.hire("7", person("ada@acme.test"))
     world.hire("8", person("bob@acme.test"))
+    world.hire("9", person("cy@acme.test"))
+    world.hire("9", person(""))  # who keeps a contact, without an address
     world.settle()
     done = owner.carried_out()
     assert done.result["doubled"] == ["7"]
     assert done.says.endswith(" more than one contact with the address of employees 7: merge them there.")
-    assert (world.zoho.count("create"), len(world.zoho.contacts)) == (0, 5)
+    assert (world.zoho.count("create"), len(world.zoho.contacts)) == (1, 8)
+
+
+def test_a_preview_tells_of_doubled_contacts_too() -> None:
+    owner = Owner([Sweep(began=1, people=1, total=1, ended=True)], mode="preview")
+    for _ in range(2):
+        owner.world.zoho.add("ada@acme.test")
+    owner.world.clock.advance(5.0)
+    owner.world.hire("7", person("ada@acme.test"))
+    done = owner.carried_out()
+    assert done.result["doubled"] == ["7"]
+    assert done.says.endswith(
+        "nothing was written. Zoho Books has more than one contact with the address of employees 7: merge them there."
+    )

@@ -126,7 +126,7 @@ async def test_who_the_list_tells_too_little_of_for_the_mapping_is_read_alone() 
     assert [(one.employee, one.fields["id"]) for one in company.snapshots] == [("1", "1")]
     assert [(event.employees, event.kind) for event in company.events] == [((), "sweep"), (("2", "3"), "sweep")]
     company.tables.people[EmployeeId("3")] = Person(shown=desired_contact(person(), company.mapping, active=True))
-    assert company.reader.found_alone() == {"missing": 1}
+    assert company.reader.found_alone() == {"3": "missing"}
     assert not company.reader.found_alone(), "each is told of once"
 
 
@@ -241,6 +241,7 @@ async def test_what_was_missing_stale_or_left_over_is_counted_with_the_page() ->
 
     (second,) = [one async for one in company.reader.pages(Sweep(), Patience(RetryPolicy(first=0.0)), known)]
     assert second.found == {"changed in Zoho Books": 1, "stale": 1, "left": 1, "missing": 1}
+    assert sorted(second.named.values()) == sorted(second.found)
 
 
 async def test_its_snapshots_tell_the_day_where_the_company_is() -> None:
