@@ -8,7 +8,7 @@ carries the plan out sees that it has moved. The calls let live work go first an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -194,6 +194,7 @@ class Planner:
             people=len(lines),
             counts=counts,
             calls=calls,
+            doubled=await self._doubled(trial, lines, index),
             lines=said,
         )
         return Planned(plan, lines, trial)
@@ -311,6 +312,18 @@ class Planner:
             self._clock.now(),
         )
         return lines | {line.employee: line for line in by_key.values()}
+
+    async def _doubled(self, trial: Trial, about: Iterable[EmployeeId], index: ContactIndex) -> tuple[EmployeeId, ...]:
+        """Whose address several contacts show, as far as they were listed."""
+        found = []
+        for number, employee in enumerate(about, 1):
+            key = trial.person(employee).contact_key
+            state = None if key is None else trial.state(key)
+            if state is not None and state.employee == employee and index.is_doubled(state):
+                found.append(employee)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return tuple(sorted(found, key=in_order))
 
     async def _states(self, trial: Trial, keys: Sequence[ContactKey]) -> dict[ContactKey, ContactState]:
         """Of all contacts, as they would be: the guard counts them, and an id is bound to one of them."""

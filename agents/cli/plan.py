@@ -97,6 +97,7 @@ def _check(employees: tuple[str, ...], where: str | None) -> None:
 
 def _show(found: Plan, forecast: dict[str, Any]) -> None:
     """Counts first, changes below, by what is done."""
+    from agents import doubled
     from stream.core.plan_line import ACTIONS
 
     print_table(("what", "people"), [(action, count) for action, count in found.counts.items() if count])
@@ -105,6 +106,8 @@ def _show(found: Plan, forecast: dict[str, Any]) -> None:
         print_table(("employee", "what", "field", "before", "after"), rows[:SHOWN])
     if len(rows) > SHOWN:
         say(f"… and {len(rows) - SHOWN} more (--json shows all)")
+    if found.doubled:
+        say(doubled.said(found.doubled))
     left = forecast.get("left_today")
     day = "" if left is None else f"; {left} calls are left today"
     say(f"{found.calls} calls to Zoho Books, about {forecast.get('minutes', 0):g} minutes{day}.")

@@ -16,7 +16,7 @@ from stream.core.order import in_order
 from stream.core.plan_line import ACTIONS, WRITING, Action, Basis, Line
 from stream.records import EmployeeId, Model
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 
 
 class Company(Model):
@@ -28,9 +28,12 @@ class Company(Model):
 
 
 class Plan(Model):
-    """lines: all but those of whom nothing is to be said, in the order of the employees. calls: of Zoho Books."""
+    """lines: all but those of whom nothing is to be said, in the order of the employees. calls: of Zoho Books.
 
-    format: Literal[1] = FORMAT
+    doubled: whose address several contacts show; of everybody, or nobody where the contacts were not all listed.
+    """
+
+    format: Literal[2] = FORMAT
     note: str = "Holds personal data: keep it as you keep the people's records."
     connection: str
     company: Company
@@ -40,6 +43,7 @@ class Plan(Model):
     people: int
     counts: dict[Action, int]
     calls: int
+    doubled: tuple[EmployeeId, ...] = ()
     lines: tuple[Line, ...]
 
     @property

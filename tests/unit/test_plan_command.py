@@ -94,6 +94,13 @@ def test_counts_changes_calls_and_minutes_are_shown(owner: Owner, capsys: pytest
     assert said[-1] == "4 calls to Zoho Books, about 0 minutes; 900 calls are left today."
 
 
+def test_contacts_that_others_doubled_are_named(owner: Owner, capsys: pytest.CaptureFixture[str]) -> None:
+    owner.world.zoho.add("ada@acme.test")
+    assert run(["plan"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "more than one contact with the address of employees 1: merge them there." in said
+
+
 def test_a_long_plan_says_how_much_is_not_shown(owner: Owner, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(3, 20):
         owner.world.truth[str(number)] = person(f"p{number}@acme.test")  # type: ignore[index]
@@ -168,7 +175,7 @@ def test_an_answer_to_somebody_else_is_not_taken_for_ours(
     [
         (lambda text: text.replace(b"Lead", b"Head"), "was altered"),
         (lambda text: text[: len(text) // 2], "is no plan, or not a whole one"),
-        (lambda text: text.replace(b'"format": 1', b'"format": 2'), "another version of Rosterbook"),
+        (lambda text: text.replace(b'"format": 2', b'"format": 1'), "another version of Rosterbook"),
         (lambda text: b"[1]", "is no plan: make one"),
         (lambda text: text.replace(b'"people"', b'"peoples"'), "is no plan as Rosterbook makes it"),
         (lambda text: b"\xff\xfe", "is no plan, or not a whole one"),

@@ -171,6 +171,18 @@ def test_what_cannot_be_planned_is_refused_with_a_sentence() -> None:
         planned(SmallWorld())
 
 
+def test_a_plan_of_everybody_tells_of_contacts_that_others_doubled() -> None:
+    world = company(3)
+    for email in ("p2@acme.test", "P3@acme.test", "new@acme.test", "new@acme.test", "", ""):
+        world.zoho.add(email)
+    world.truth["3"]["workEmail"] = "moved@acme.test"  # type: ignore[index]
+    world.truth["4"] = person("new@acme.test")  # type: ignore[index]
+    world.truth["5"] = person("")  # type: ignore[index]
+    world.clock.advance(120.0)
+    assert planned(world).plan.doubled == ("2", "4")
+    assert planned(world, "2").plan.doubled == (), "where the contacts are not listed that is not known"
+
+
 def test_a_contact_that_zoho_refuses_to_tell_of_is_its_own_trouble_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     world = company(2)
     world.truth["3"] = person("p3@acme.test")  # type: ignore[index]
