@@ -411,7 +411,7 @@ class LaneMaker:
             deadline=self.settings.call_deadline,
             clock=self.clock,
         )
-        index = ContactIndex(client, self.clock)
+        index = ContactIndex(client, self.clock, field=record.mapping.match)
         lane.attach(
             KeepContacts(
                 connection,

@@ -146,7 +146,7 @@ class Planner:
             raise RecordRefused(f"The connection is paused: `rosterbook connection resume {record.connection}` first.")
         self._looked = self._to_look = 0
         self._undecided.clear()
-        index = ContactIndex(self._books, self._clock)
+        index = ContactIndex(self._books, self._clock, field=record.mapping.match)
         readings = await self._chosen_by(choice, index)
         trial = Trial(
             record.connection,

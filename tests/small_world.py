@@ -318,7 +318,7 @@ class SmallWorld:
         raise AssertionError("there is no end to it")
 
     def _new_owner(self) -> KeepContacts:
-        self.index = ContactIndex(self.zoho, self.clock)
+        self.index = ContactIndex(self.zoho, self.clock, field=self.mapping.match)
         self.index._refreshing = Turns()  # type: ignore[assignment]
         return keep_contacts(
             self.zoho,

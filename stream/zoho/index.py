@@ -52,9 +52,11 @@ class Lists(Protocol):
 class ContactIndex:
     """Empty, and of no use, until it is filled; and again once it is cleared."""
 
-    def __init__(self, client: Lists, clock: Clock) -> None:
+    def __init__(self, client: Lists, clock: Clock, *, field: str = "") -> None:
+        """field: the custom field that contacts are matched by, where they are."""
         self._client = client
         self._clock = clock
+        self._field = field
         self._refreshing = asyncio.Lock()
         self._written: dict[ContactId, float] = {}
         self.clear()
@@ -63,6 +65,8 @@ class ContactIndex:
         """Forget everything: whoever asks searches from now on."""
         self._rows: dict[ContactId, ContactRow] = {}
         self._by_email: dict[Email, dict[ContactId, ContactRow]] = {}
+        self._by_value: dict[str, ContactId] = {}
+        self._shows_field = False
         self._written.clear()
         self._since: datetime | None = None
         self._fresh_at = self._unsure_at = -math.inf
@@ -111,10 +115,23 @@ class ContactIndex:
 
         counted: awaits a call of the client. Raises what the client raises.
         """
+        await self._freshen(counted)
+        return list(self._by_email.get(email_key(email), {}).values()) if self.filled else None
+
+    async def with_value(self, value: str, counted: Counted) -> list[ContactRow] | None:
+        """The contact that has this value in the field, if any has; None as with `with_address`, and where no list
+        showed the field: whether they do in every organization is not documented.
+        """
+        await self._freshen(counted)
+        if not self.filled or not self._shows_field:
+            return None
+        holder = self._by_value.get(value)
+        return [] if holder is None else [self._rows[holder]]
+
+    async def _freshen(self, counted: Counted) -> None:
         async with self._refreshing:  # whoever comes meanwhile waits for the one call
             if self.filled and not self.fresh:
                 await self._refresh(counted)
-        return list(self._by_email.get(email_key(email), {}).values()) if self.filled else None
 
     @property
     def fresh(self) -> bool:
@@ -154,6 +171,9 @@ class ContactIndex:
         """Zoho has no such contact any more."""
         if (row := self._rows.pop(contact, None)) is not None:
             self._by_email[email_key(row.email)].pop(contact, None)
+            value = row.custom_fields.get(self._field, "")
+            if self._by_value.get(value) == contact:
+                del self._by_value[value]
 
     def unsure(self) -> None:
         """The answer to a change was lost: what changed is looked up before anybody is told anything."""
@@ -177,6 +197,7 @@ class ContactIndex:
 
     def _take(self, row: ContactRow, asked: float) -> None:
         """A row of an answer that was asked for then; what was written or seen alone since is newer."""
+        self._shows_field |= self._field in row.custom_fields
         if self._written.get(row.contact_id, -math.inf) < asked:
             self._put(row)
 
@@ -184,3 +205,5 @@ class ContactIndex:
         self.gone(row.contact_id)
         self._rows[row.contact_id] = row
         self._by_email.setdefault(email_key(row.email), {})[row.contact_id] = row
+        if value := row.custom_fields.get(self._field):
+            self._by_value[value] = row.contact_id

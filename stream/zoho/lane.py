@@ -93,7 +93,7 @@ class KeepContacts:
         settle_time: seconds, by the monotonic clock, from when this lane first saw that a write's end is unknown."""
         self._connection = connection
         self._client = client
-        self._unique = UniqueField(client, mapping.match)
+        self._unique = UniqueField(client, mapping.match, index)
         self._lookup = Lookup(client, state_of, index, self._unique)
         self._index = index
         self._preview = preview

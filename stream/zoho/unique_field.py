@@ -1,19 +1,21 @@
 """Finds and makes contacts by a unique custom field that holds the employee's id, with Zoho Books' own upsert.
 
 An upsert would remove from a contact that it finds the contact persons that it does not name. So a contact is looked
-for first, by an upsert that may not create and changes nothing; only where there is none one is sent that may. That
-comes to the same however often it is sent: nothing is doubled by a lost answer.
+for first, and only where there is none an upsert is sent that may create: that comes to the same however often it is
+sent, and nothing is doubled by a lost answer. It is looked for in the contacts that were read in bulk, where these show
+the field, else by an upsert that may not create and names the field alone, which by what was seen live changes nothing
+else; that it keeps the contact persons is not documented.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from stream.core.contact import ActualContact, without_unknown_persons
+from stream.core.contact import ActualContact, ContactRow, without_unknown_persons
 from stream.core.matching import identifier
 from stream.core.schemas import unusable
 from stream.errors import ConnectionMisset, NotFound, RecordRefused
-from stream.records import ContactId, DesiredContact
+from stream.records import DesiredContact
 from stream.zoho.index import ContactIndex
 from stream.zoho.payment import Contacts, Payment
 
@@ -21,9 +23,10 @@ from stream.zoho.payment import Contacts, Payment
 class UniqueField:
     """Of one connection. name: "email" where contacts are found by their address: then this is never used."""
 
-    def __init__(self, client: Contacts, name: str) -> None:
+    def __init__(self, client: Contacts, name: str, index: ContactIndex) -> None:
         self.name = name
         self._client = client
+        self._index = index
         self._usable = False
 
     def value_in(self, desired: DesiredContact) -> str | None:
@@ -33,15 +36,31 @@ class UniqueField:
     async def find(self, payment: Payment, value: str) -> ActualContact | None:
         """The contact whose field has this value. Raises ConnectionMisset where the field is not what it must be."""
         await self._check(payment)
+        if payment.state.unresolved is None:  # lists lag behind what was just made
+            rows = await self._index.with_value(value, payment.counted)
+            if rows is not None:
+                return await self._holding(payment, value, rows)
         try:
             actual = await payment.counted(self._client.with_field(self.name, value))
         except (RecordRefused, NotFound):  # what Zoho answers where there is none is not documented
             return None
-        return without_unknown_persons(actual) if actual.custom_fields.get(self.name) == value else None
+        return self._if_holding(value, actual)
 
     async def upsert(self, value: str, body: dict[str, Any]) -> ActualContact:
         """The contact with this value, made where there is none. body: with the field."""
         return await self._client.upsert(self.name, value, body)
+
+    async def _holding(self, payment: Payment, value: str, rows: list[ContactRow]) -> ActualContact | None:
+        """The contact of the row as it is now, where it still has the value."""
+        for row in rows:
+            try:
+                return self._if_holding(value, await payment.counted(self._client.contact(row.contact_id)))
+            except NotFound:
+                self._index.gone(row.contact_id)
+        return None
+
+    def _if_holding(self, value: str, actual: ActualContact) -> ActualContact | None:
+        return without_unknown_persons(actual) if actual.custom_fields.get(self.name) == value else None
 
     async def _check(self, payment: Payment) -> None:
         """Once, as long as nothing is found: a field that is not unique would let contacts be doubled."""
@@ -62,14 +81,6 @@ class ListedField(UniqueField):
     may count as a change in Zoho Books. Where the list does not show the field, nobody is found by it.
     """
 
-    def __init__(self, client: Contacts, name: str, index: ContactIndex) -> None:
-        super().__init__(client, name)
-        self._index = index
-        self._holders: dict[str, ContactId] | None = None
-
     async def find(self, payment: Payment, value: str) -> ActualContact | None:
         await self._check(payment)
-        if self._holders is None:
-            self._holders = {row.custom_fields.get(self.name, ""): row.contact_id for row in self._index.rows}
-        holder = self._holders.get(value)
-        return None if holder is None else without_unknown_persons(await payment.counted(self._client.contact(holder)))
+        return await self._holding(payment, value, await self._index.with_value(value, payment.counted) or [])

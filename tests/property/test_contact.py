@@ -170,7 +170,14 @@ def world_with(mapping: Mapping, faults: list[Fault | None], there_before: list[
 
 there = st.lists(st.sampled_from(ADDRESSES), max_size=2, unique=True)
 ways = st.fixed_dictionaries(
-    {"hidden_for": st.sampled_from([0.0, 25.0]), "names_once": st.booleans(), "minds_case": st.booleans()}
+    {
+        "hidden_for": st.sampled_from([0.0, 25.0]),
+        "names_once": st.booleans(),
+        "minds_case": st.booleans(),
+        "terse": st.sampled_from(
+            [(), (), ("contact_persons",), ("custom_fields",), ("contact_persons", "custom_fields")]
+        ),
+    }
 )
 thorough = settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 

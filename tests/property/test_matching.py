@@ -52,6 +52,20 @@ def test_zoho_shows_the_people_as_they_are_whatever_happens(
 
 
 @settings(thorough, max_examples=150)
+@given(
+    st.lists(st.one_of(switching, switching, st.just(("load",))), max_size=40), passing, there, matching, listed, ways
+)
+def test_nor_does_it_matter_that_contacts_were_read_in_bulk_before(
+    happenings: list[Step], faults: list[Fault | None], there: list[str], mapping: Mapping, listed: Any, ways: Any
+) -> None:
+    world = world_of(mapping, faults, there, listed, ways)
+    world.load()
+    play_to_the_end(world, happenings)
+    held = [c.custom_fields[FIELD] for c in world.zoho.contacts.values() if c.custom_fields.get(FIELD)]
+    assert len(held) == len(set(held)), "an id that two contacts hold"
+
+
+@settings(thorough, max_examples=150)
 @given(st.lists(st.one_of(switching, switching, by_hand), max_size=40), lasting, there, matching, ways)
 def test_an_insisting_pass_puts_right_what_was_refused_or_deleted_by_hand(
     happenings: list[Step], faults: list[Fault | None], there: list[str], mapping: Mapping, ways: Any

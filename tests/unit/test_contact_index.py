@@ -10,6 +10,7 @@ import pytest
 
 from stream.core.contact import ContactRow
 from stream.patience import Patience
+from stream.records import Mapping
 from stream.zoho.index import PER_PAGE, ContactIndex
 from stream.zoho.models import Page
 from tests.fake_clock import FakeClock
@@ -96,6 +97,38 @@ async def test_who_asks_while_it_is_being_refreshed_waits_for_that_one_call() ->
     rows = await asyncio.gather(*(index.with_address("ada@acme.test", counted) for _ in range(5)))
     assert [len(row or ()) for row in rows] == [1] * 5
     assert zoho.count("modified") == 1
+
+
+MATCHED = Mapping(match="cf_id")
+
+
+def test_who_is_matched_by_a_field_that_the_list_shows_is_found_there_without_an_upsert() -> None:
+    world = SmallWorld(MATCHED)
+    theirs, other = world.zoho.add("old@acme.test"), world.zoho.add("other@acme.test")
+    theirs.custom_fields["cf_id"], other.custom_fields["cf_id"] = "1", "9"
+    filled(world).hire("1", person("ada@acme.test", id="1"))
+    assert settled(world) == ["fields", "modified", "contact", "update"]
+    assert (theirs.email, len(world.zoho.contacts)) == ("ada@acme.test", 2)
+    world.hire("2", person("bo@acme.test", id="2"))
+    assert settled(world) == ["upsert"]
+    del world.zoho.contacts[other.contact_id]
+    world.hire("9", person("nine@acme.test", id="9"))
+    assert settled(world) == ["contact", "upsert"]
+
+
+def test_where_the_list_does_not_show_the_field_or_an_answer_was_lost_zoho_is_asked() -> None:
+    world = SmallWorld(MATCHED)
+    theirs = world.zoho.add("old@acme.test")
+    theirs.custom_fields["cf_id"] = "1"
+    world.zoho.lists_custom_fields = False
+    filled(world).hire("1", person("ada@acme.test", id="1"))
+    assert settled(world) == ["fields", "modified", "match", "update"]
+    faults = iter(["applied and lost"])
+    world = SmallWorld(MATCHED, fault=lambda: next(faults, None))
+    world.zoho.add("nine@acme.test").custom_fields["cf_id"] = "9"
+    filled(world).hire("1", person("ada@acme.test", id="1"))
+    assert settled(world) == ["fields", "modified", "upsert", "match"]
+    assert len(world.zoho.contacts) == 2
 
 
 # -- when it may be believed -------------------------------------------------------------------------------------------
