@@ -295,7 +295,10 @@ class Planner:
             self._to_look = len(to_look)
             found: dict[EmployeeId, Found] = {}
             for self._looked, (employee, key) in enumerate(to_look.items(), 1):
-                found[employee] = await self._found(key, states, owners, lookup, index)
+                try:
+                    found[employee] = await self._found(key, states, owners, lookup, index)
+                except RecordRefused as error:  # this contact's alone: nobody else's plan ends by it
+                    found[employee] = Found(why=error.message)
                 if self._looked % AT_ONCE == 0:
                     await asyncio.sleep(0)
         lines: dict[EmployeeId, Line] = {}
@@ -356,7 +359,7 @@ class Planner:
         lookup: Lookup,
         index: ContactIndex,
     ) -> Found:
-        """owners: of the contacts that are bound already."""
+        """owners: of the contacts that are bound already. Raises RecordRefused."""
         state, before = states[key], self._rows.contact(key)
         bound = None if before is None else before.contact_id
         if before is not None and bound is not None and index.filled and not is_another(before, *index.seen(bound)):
@@ -378,8 +381,6 @@ class Planner:
         except (Waiting, AddressTaken):
             givers = await self._givers(state, states, owners, index)
             return Found(why=TAKEN) if givers is None else Found(after=givers)
-        except RecordRefused as error:  # this contact's alone: nobody else's plan ends by it
-            return Found(why=error.message)
         first = None if state.after is None else states.get(state.after)
         waits = first is not None and first.contact_id is not None and first.debt.owed
         return Found(actual, after=(first.employee,) if waits and first is not None else ())

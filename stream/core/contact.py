@@ -97,6 +97,11 @@ def email_key(address: str) -> Email:
     return Email(address.strip().lower())
 
 
+def spellings(address: str) -> tuple[str, ...]:
+    """In which it is searched for: whether Zoho's filter minds letter case is not documented."""
+    return tuple(dict.fromkeys((address, address.lower())))
+
+
 def is_address(text: str) -> bool:
     """Whether it can be a contact's: one that is cut would be another one, and Zoho Books refuses what is none."""
     return 0 < len(text) <= EMAIL_MAX and _ADDRESS.fullmatch(text) is not None

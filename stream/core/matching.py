@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream.core.contact import ActualContact
+from stream.core.contact import ActualContact, spellings
 from stream.records import DesiredContact
 
 BY_EMAIL = "email"
@@ -11,6 +11,12 @@ BY_EMAIL = "email"
 def identifier(desired: DesiredContact, match: str) -> str | None:
     """What the field holds of this person's contact; None where its address is what it is found by."""
     return None if match == BY_EMAIL else desired.custom_fields.get(match) or None
+
+
+def calls_to_create(desired: DesiredContact, match: str) -> int:
+    """Of Zoho Books, where contacts were not read in bulk: one is looked for first, by all that it may be found by."""
+    by_field = identifier(desired, match) is not None
+    return by_field + len(spellings(desired.email or "")) + 1
 
 
 def may_stand_for(actual: ActualContact, match: str, value: str) -> bool:

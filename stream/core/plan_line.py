@@ -24,6 +24,7 @@ from stream.core.contact import (
     writes,
 )
 from stream.core.guard import Headcount, decide
+from stream.core.matching import calls_to_create
 from stream.core.order import in_order
 from stream.core.rows import ContactState, Window
 from stream.core.trial import Trial
@@ -136,7 +137,7 @@ def line_of(trial: Trial, employee: EmployeeId, key: ContactKey | None, found: F
     elif found is not None and found.why is not None:
         action, why = "held", found.why
     elif found is not None:
-        action, changes, calls = _done(state, found.actual)
+        action, changes, calls = _done(state, found.actual, trial.mapping.match)
         contact_id = found.actual.contact_id if found.actual is not None else contact_id
         if action == "unchanged" and employee in trial.outside:
             action, why = "out of scope", trial.outside[employee]
@@ -216,13 +217,13 @@ def _shared(trial: Trial, employee: EmployeeId) -> list[EmployeeId]:
     return sorted(address.active, key=in_order) if held and address is not None else []
 
 
-def _done(state: ContactState, actual: ActualContact | None) -> tuple[Action, Changes, int]:
+def _done(state: ContactState, actual: ActualContact | None, match: str) -> tuple[Action, Changes, int]:
     """As the lane does it, and in how many calls."""
     desired = state.desired
     if actual is None:
         if not desired.active or not desired.email:
             return "unchanged", {}, 0  # who left, or has no address, needs no new contact
-        return "create", _created(desired, state.employee), 2  # it is searched for first
+        return "create", _created(desired, state.employee), calls_to_create(desired, match)
     wanted = writes(desired, actual, state.employee)
     if wanted.none:
         return "unchanged", {}, 0

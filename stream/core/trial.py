@@ -54,7 +54,7 @@ class Trial:
     ) -> None:
         """version: of the mapping."""
         self._connection = connection
-        self._mapping = mapping
+        self.mapping = mapping
         self._version = version
         self._person_of = person_of
         self._address_of = address_of
@@ -96,7 +96,7 @@ class Trial:
         self.readings[employee] = reading
         person = self.person(employee)
         if reading.state == "read":
-            match scope.standing(self._mapping.scope, reading.fields):
+            match scope.standing(self.mapping.scope, reading.fields):
                 case scope.Outside(expression):
                     self.outside[employee] = expression
         snapshot = EmployeeSnapshot(
@@ -114,7 +114,7 @@ class Trial:
             fields=reading.fields,
             reason=reading.reason,
         )
-        fold = roster.fold(snapshot, _at(EMPLOYEES.name, number), self._mapping, self.person, self.address)
+        fold = roster.fold(snapshot, _at(EMPLOYEES.name, number), self.mapping, self.person, self.address)
         self._people |= fold.people
         self._addresses |= fold.addresses
         if fold.unclear is not None:

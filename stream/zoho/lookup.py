@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from stream.core.contact import ActualContact, ContactRow, adoptable, row_of, without_unknown_persons
+from stream.core.contact import ActualContact, ContactRow, adoptable, row_of, spellings, without_unknown_persons
 from stream.core.matching import may_stand_for
 from stream.core.rows import ContactState
 from stream.errors import NotFound, RecordRefused
@@ -173,8 +173,7 @@ class Lookup:
         return Known(self._unbound(payment, rows))
 
     async def _with_address(self, payment: Payment, email: str) -> list[ContactRow]:
-        # Whether the filter minds letter case is not documented.
-        for spelling in dict.fromkeys((email, email.lower())):
+        for spelling in spellings(email):
             if rows := await payment.counted(self._client.find_by_email(spelling)):
                 return list(rows)
         return []

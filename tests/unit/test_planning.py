@@ -171,6 +171,38 @@ def test_what_cannot_be_planned_is_refused_with_a_sentence() -> None:
         planned(SmallWorld())
 
 
+def test_a_search_for_whose_contact_gives_up_an_address_that_is_refused_ends_no_plan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = company(2)
+    world.truth["2"]["workEmail"] = "new@acme.test"  # type: ignore[index]
+    world.truth["3"] = person("p2@acme.test")  # type: ignore[index]
+    find = world.zoho.find_by_email
+
+    async def refusing(email: str) -> object:
+        if world.zoho.count("find"):
+            raise RecordRefused("Zoho Books does not accept a value of this contact.")
+        return await find(email)
+
+    monkeypatch.setattr(world.zoho, "find_by_email", refusing)
+    lines = {line.employee: (line.action, line.why) for line in planned(world, "2", "3").plan.lines}
+    assert lines == {"2": ("change", None), "3": ("held", "Zoho Books does not accept a value of this contact.")}
+
+
+@pytest.mark.parametrize(
+    ("match", "email", "calls"),
+    [("email", "ada@acme.test", 2), ("email", "Ada@acme.test", 3), ("cf_id", "Ada@acme.test", 4)],
+)
+def test_a_plan_counts_the_calls_that_a_new_contact_takes(match: str, email: str, calls: int) -> None:
+    world = SmallWorld(Mapping(match=match))
+    world.truth["1"] = person(email, id="1")  # type: ignore[index]
+    assert planned(world).plan.calls == calls
+    world.zoho.calls.clear()
+    world.hire("1", world.truth["1"])  # type: ignore[index]
+    world.settle()
+    assert len([call for call in world.zoho.calls if call != "fields"]) == calls
+
+
 def test_a_plan_of_everybody_tells_of_contacts_that_others_doubled() -> None:
     world = company(3)
     for email in ("p2@acme.test", "P3@acme.test", "new@acme.test", "new@acme.test", "", ""):
