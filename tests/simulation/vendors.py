@@ -120,16 +120,16 @@ class Vendors:
         self.handled: Callable[[Office, Exchange, Answer], None] = lambda office, exchange, answer: None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def open(self, connection: ConnectionId, *, quota: int, quirks: ZohoQuirks) -> Office:
+    def open(self, connection: ConnectionId, *, quota: int, hr: BambooHrQuirks, books: ZohoQuirks) -> Office:
         company = Company(connection, clock=self.loop)
         bamboohr = BambooHrSandbox(
             company,
             clock=self.loop,
             rate_limit=RateLimit(per_window=10**9),
-            quirks=BambooHrQuirks(duplicate_email="accepted"),
+            quirks=hr,
         )
         limits = Limits(per_minute=10**9, per_day=10**9, in_flight=10**6)
-        zoho = ZohoSandbox(clock=self.loop, quirks=quirks, limits=limits, organization_id=f"6{len(self.offices):010d}")
+        zoho = ZohoSandbox(clock=self.loop, quirks=books, limits=limits, organization_id=f"6{len(self.offices):010d}")
         office = self.offices[connection] = Office(connection, company, bamboohr, zoho, quota)
         office.apps = {"bamboohr": bamboohr.app(), "zoho": zoho.app()}
         for app in office.apps.values():

@@ -17,7 +17,6 @@ from stream.codec import canonical
 from stream.records import BambooHrSettings, Connection, ConnectionId, EmployeeId, HrEvent, Mapping, ZohoSettings
 from stream.sandbox.bamboohr.notices import Notice
 from stream.sandbox.zoho.custom_fields import CustomField
-from stream.sandbox.zoho.quirks import ZohoQuirks
 from stream.settings import Settings
 from stream.telemetry import Masked
 from stream.topics import CONNECTIONS, HR_EVENTS, PREFIX, TABLES, TOKENS, partition_of
@@ -32,6 +31,7 @@ from tests.simulation.rest import violations_at_rest
 from tests.simulation.script import Change, Fault, Script
 from tests.simulation.vendors import BAMBOOHR_PORT, ZOHO_PORT, Vendors
 from tests.simulation.watch import Watch
+from tests.simulation.ways import bamboohr_of, zoho_of
 from tests.simulation.worker import Worker
 
 PARTITIONS = 2
@@ -124,8 +124,10 @@ class World:
     # -- companies ----------------------------------------------------------------------------------------------------
 
     def _opened(self, connection: ConnectionId) -> Staff:
-        quirks = ZohoQuirks(duplicate_names=self._chance.choice(("allowed", "refused")))
-        office = self._vendors.open(connection, quota=self._script.quota, quirks=quirks)
+        seed = self._script.seed
+        office = self._vendors.open(
+            connection, quota=self._script.quota, hr=bamboohr_of(seed, connection), books=zoho_of(seed, connection)
+        )
         office.company.subscribe(lambda notices: self._noticed(connection, notices))
         office.zoho.organization.define_custom_field(CustomField(EMPLOYEE_ID, "Employee id", unique=True))
         vault, zoho = _vault(), office.zoho.credentials
