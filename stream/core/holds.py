@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from stream.core.folds import on_employees
+from stream.core.order import in_order
 from stream.core.rows import Address, ContactState, Person
 from stream.records import ContactId, ContactKey, Email, EmployeeId, HeldContact
 from stream.topics import EMPLOYEES
@@ -50,10 +51,10 @@ def holds(contacts: Mapping[ContactKey, ContactState], addresses: Iterable[Addre
     found = [hold for key, state in contacts.items() for hold in (_leaver(key, state), _taken(key, state)) if hold]
     for address in addresses:
         if address.held:
-            active = sorted(address.active, key=_in_order)
+            active = sorted(address.active, key=in_order)
             found.append(Hold("-".join(("address", *active)), "address", tuple(active)))
     kinds = ("leaver", "address", "taken")
-    return sorted(found, key=lambda hold: (kinds.index(hold.kind), _in_order(hold.employees[0]), hold.id))
+    return sorted(found, key=lambda hold: (kinds.index(hold.kind), in_order(hold.employees[0]), hold.id))
 
 
 def digest(found: Iterable[Hold]) -> str:
@@ -142,7 +143,3 @@ def _of_contact(
     contact = HeldContact(contact_key=key, employee=state.employee, wish=wish.model_copy(update={"offset": offset}))
     name = f"{kind}-{state.employee}@{offset}"
     return Hold(name, kind, (state.employee,), is_rejected, contact, state.contact_id, at)
-
-
-def _in_order(employee: EmployeeId) -> tuple[int, str]:
-    return len(employee), employee
