@@ -25,7 +25,8 @@ def next_run(plan: Reconciling, last: datetime, now: datetime) -> datetime | Non
     last = min(last, now)
     if plan.cron is not None:
         zone = ZoneInfo(plan.time_zone)
-        wanted = next(CronSim(plan.cron, last.astimezone(zone))).astimezone(UTC)
+        times = (time.astimezone(UTC) for time in CronSim(plan.cron, last.astimezone(zone)))
+        wanted = next(time for time in times if time > last)  # from within an hour that comes twice it looks back
     elif plan.every is not None:
         wanted = last + timedelta(seconds=plan.every)
     else:

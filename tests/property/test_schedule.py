@@ -51,6 +51,34 @@ def test_a_run_is_never_in_the_past_nor_in_quiet_hours(plan: Reconciling, last: 
         assert is_quiet(plan, due - timedelta(minutes=1))  # it waits for nothing else
 
 
+clock_changes = st.builds(
+    lambda day, past: day + past,
+    st.sampled_from([datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 11, 1, 4, tzinfo=UTC)]),
+    st.timedeltas(timedelta(0), timedelta(hours=6)),
+)
+
+
+@given(plan=plans, last=st.one_of(moments, clock_changes))
+@example(
+    plan=Reconciling(cron="30 2 * * *", time_zone=AMSTERDAM), last=datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
+)  # 02:10 for the second time
+def test_a_run_that_has_just_begun_is_not_due_again_at_once(plan: Reconciling, last: datetime) -> None:
+    due = next_run(plan, last, last)
+    assert due is not None
+    assert due > last
+
+
+@given(cron=st.sampled_from(["30 2 * * *", "0 3 * * *", "30 1 * * *"]), zone=zones, last=clock_changes)
+def test_a_time_of_each_day_comes_once_a_day_whenever_the_clocks_change(cron: str, zone: str, last: datetime) -> None:
+    plan, days = Reconciling(cron=cron, time_zone=zone), []
+    for _ in range(4):
+        due = next_run(plan, last, last)
+        assert due is not None
+        last = due
+        days.append(due.astimezone(ZoneInfo(zone)).date())
+    assert [day - days[0] for day in days] == [timedelta(days=number) for number in range(4)]
+
+
 @given(plan=plans, last=moments)
 def test_what_was_missed_is_made_up_once(plan: Reconciling, last: datetime) -> None:
     now = last + timedelta(days=62)
