@@ -175,6 +175,8 @@ class ContactUpsert(Record):
     cause: the employees record that it follows from; its offset is what the contact's row will want.
     chain: the causes before that, newest first, down to the webhook.
     after: a contact that must give up its address first. backfill: as the snapshot says.
+    shared: the contact is left as it is meanwhile, since so many active people state its address; the next one without
+        it ends that.
     """
 
     contact_key: ContactKey
@@ -183,6 +185,7 @@ class ContactUpsert(Record):
     insists: bool = False
     backfill: bool = False
     after: ContactKey | None = None
+    shared: Annotated[int | None, ADDED] = None
     cause: LogPosition
     chain: tuple[LogPosition, ...] = ()
     mapping_version: str

@@ -69,10 +69,10 @@ class Debt(Model):
         return self.model_copy(update={"settled": settled, "reason": self.reason if self.parked > settled else None})
 
     def park(self, offset: int, reason: str) -> Debt:
-        """Work up to `offset` waits for a person. A park that is already behind is no longer of interest."""
-        if offset < self.parked or offset <= self.settled:
+        """Work up to `offset` waits for a person. The reason of a park that is already behind is of no interest."""
+        if offset < self.parked:
             return self
-        return self.model_copy(update={"parked": offset, "reason": reason})
+        return self.model_copy(update={"parked": offset, "reason": reason if offset > self.settled else None})
 
     def hold(self, offset: int) -> Debt:
         """The leaver guard holds work up to `offset`."""

@@ -86,7 +86,7 @@ def wish(state: ContactState | None, upsert: ContactUpsert, position: LogPositio
         update={
             "employee": upsert.employee,
             "desired": upsert.desired,
-            "debt": state.debt.want(cause),
+            "debt": _debt(state.debt, upsert),
             "live": state.live if upsert.backfill else max(state.live, cause),
             "insisted": max(state.insisted, cause) if upsert.insists else state.insisted,
             "after": upsert.after,
@@ -94,6 +94,12 @@ def wish(state: ContactState | None, upsert: ContactUpsert, position: LogPositio
             "folded": folded,
         }
     )
+
+
+def _debt(debt: Debt, upsert: ContactUpsert) -> Debt:
+    cause = upsert.cause.offset
+    wanted = debt.want(cause)
+    return wanted if upsert.shared is None else wanted.park(cause, f"{upsert.shared} active people state the address")
 
 
 def not_wished_yet(employee: EmployeeId) -> ContactState:

@@ -137,6 +137,7 @@ class _Folding:
         self.after: dict[EmployeeId, ContactKey] = {}
         self.unsettled: list[Email] = []
         self.took_over: set[EmployeeId] = set()
+        self.freed: set[EmployeeId] = set()
         self.minted = 0
 
     def person(self, employee: EmployeeId) -> Person:
@@ -237,10 +238,14 @@ class _Folding:
         given = address.given if address.given is not None and address.given.holder in address.active else None
         self.addresses[email] = address.model_copy(update={"held": held, "holder": holder, "given": given})
         if held:
+            if not address.held:
+                self._leave_contacts(address, email)
             self._deactivate_departed(address)
             return
         if holder is None:
             return
+        if address.held:
+            self.freed.add(holder)
         if self.person(holder).contact_key is None:
             if address.claims[holder].standing != "active" and holder != self.snapshot.employee:
                 return  # somebody who left long ago without a contact needs none now
@@ -276,6 +281,19 @@ class _Folding:
             )
 
         return min(address.claims, key=rank, default=None)
+
+    def _leave_contacts(self, address: Address, email: Email) -> None:
+        """What a contact was to become before the address was held may not be written yet: it waits with the rest."""
+        for who in address.active:
+            shown = self.person(who).shown
+            if shown is not None and email_key(shown.email or "") == email:
+                self.targets[who] = shown
+
+    def _shared_by(self, who: EmployeeId, desired: DesiredContact) -> int | None:
+        """How many active people state the address of this one's contact, where it is held for that."""
+        email = email_key(desired.email or "")
+        address = self.addresses.get(email) or self._address_of(email)
+        return len(address.active) if address.held and who in address.active else None
 
     def _deactivate_departed(self, address: Address) -> None:
         """A hold waits for those who are employed; other contacts become inactive, with the address that they show."""
@@ -336,8 +354,11 @@ class _Folding:
             assert person.contact_key is not None
             desired = filled(wish, person.shown, self.mapping)
             insists = snapshot.insists and who == snapshot.employee
-            # A contact that passes on must be known as the new person's, even if it shows the same.
-            if desired == person.shown and not insists and who not in self.took_over:
+            shared = self._shared_by(who, desired)
+            # A contact that passes on must be known as the new person's, even if it shows the same; and one that was
+            # left as it is, or is to be from now on, may never have been written.
+            moves_on = who in self.took_over or who in self.freed or shared is not None
+            if desired == person.shown and not insists and not moves_on:
                 continue
             self.change(who, shown=desired, upsert=self.position.offset)
             yield ContactUpsert(
@@ -348,6 +369,7 @@ class _Folding:
                 insists=insists,
                 backfill=self.snapshot.backfill,
                 after=self.after.get(who),
+                shared=shared,
                 cause=self.position,
                 chain=(snapshot.cause,),
                 mapping_version=snapshot.mapping_version,

@@ -125,7 +125,7 @@ def _outcomes(source: Source) -> set[str] | None:
         if outcomes is not None:
             outcomes = {text for before in outcomes if (text := changed(before, change)) is not None}
         elif isinstance(change, Lookup) and change.other is not None:
-            outcomes = {*change.table.values(), change.other}
+            outcomes = {*change.table.values(), change.other, changed("", change) or ""}
     return None if outcomes is None else {text.strip() for text in outcomes}
 
 

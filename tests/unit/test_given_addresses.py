@@ -19,7 +19,7 @@ def shared(*, both_before: bool = True) -> SmallWorld:
         if both_before:
             world.hire(employee, person(f"p{employee}@acme.test", firstName=f"P{employee}"))
         world.hire(employee, person(SHARED, firstName=f"P{employee}"))
-    world.settle()
+        world.settle()
     assert world.tables.addresses[SHARED].held
     return world
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from stream.core import roster
 from stream.core.rows import Address, Person
 from stream.records import ContactUpsert, EmployeeId, EmployeeSnapshot, Mapping
@@ -132,7 +134,9 @@ def test_two_active_people_on_one_address_are_held_and_nobodys_contact_is_touche
     world.hire("1", person())
     world.hire("2", person())
     world.hire("1", person(jobTitle="Lead"))
-    assert len(world.upserts) == 1
+    assert [(one.employee, one.shared) for one in world.upserts] == [("1", None), ("1", 2)]
+    world.settle()
+    assert world.zoho.writes == 0, "not even what was wanted before"
     held = world.tables.addresses["ada@acme.test"]
     assert held.held
     assert set(held.claims) == {"1", "2"}
@@ -208,12 +212,45 @@ def test_a_contact_that_passes_on_is_known_as_the_new_persons_even_if_it_shows_t
     assert last(world).desired == world.upserts[0].desired
 
 
+@pytest.mark.parametrize("ends", ["moves", "leaves", "given"])
+def test_a_contact_that_was_not_written_before_its_address_was_held_is_written_after_that(ends: str) -> None:
+    world = SmallWorld()
+    world.hire("1", person())
+    world.hire("2", person())
+    world.notice("1", insists=True)  # which does not end it
+    world.settle()
+    assert (world.zoho.writes, len(world.zoho.contacts)) == (0, 0)
+    match ends:
+        case "moves":
+            world.hire("2", person("other@acme.test"))
+        case "leaves":
+            world.hire("2", None)
+        case _:
+            world.notice("1", kind="operator", among=("1", "2"))
+    world.settle()
+    assert [c.name for c in world.zoho.showing("ada@acme.test")] == ["Ada Moreno"]
+    assert not any(state.debt.parked > state.debt.settled for state in world.tables.contacts.values())
+    assert world.replayed() == world.tables
+
+
+def test_a_contact_that_was_there_before_its_address_was_held_costs_no_call_after_that() -> None:
+    world = SmallWorld()
+    world.hire("1", person())
+    world.settle()
+    world.hire("2", person())
+    world.settle()
+    calls = len(world.zoho.calls)
+    world.hire("2", None)
+    world.settle()
+    assert len(world.zoho.calls) == calls
+
+
 def test_whoever_moves_to_a_held_address_is_not_touched_at_the_former_one() -> None:
     world = SmallWorld()
     world.hire("1", person("a@acme.test"))
     world.hire("2", person("b@acme.test"))
     world.hire("2", person("a@acme.test", jobTitle="Lead"))
-    assert len(world.upserts) == 2
+    assert [(one.employee, one.shared) for one in world.upserts] == [("1", None), ("2", None), ("1", 2)]
 
 
 def test_a_contact_that_passes_on_leaves_no_claim_behind() -> None:
