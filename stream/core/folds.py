@@ -156,13 +156,20 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
             "left": left,
             "held_at": outcome.at if outcome.by_guard else state.held_at,
             "taken": taken,
-            "applied": outcome.fingerprint or (None if outcome.action == "attempting" else state.applied),
+            "applied": outcome.fingerprint or (None if _forgets(outcome) else state.applied),
             "drifted": state.drifted if outcome.fingerprint is None else None,
             "modified_at": outcome.modified_at if outcome.fingerprint is not None else state.modified_at,
             "error": outcome.reason if outcome.action in ("failed", "held") else state.error if unresolved else None,
             "folded": state.folded_with(position),
         }
     )
+
+
+def _forgets(outcome: SyncOutcome) -> bool:
+    """Whether what Zoho shows is not known any more: something is attempted, or was settled without a contact, which
+    somebody had deleted.
+    """
+    return outcome.action == "attempting" or outcome.settles is not None
 
 
 def drift(state: ContactState, outcome: DriftOutcome, position: LogPosition) -> ContactState:

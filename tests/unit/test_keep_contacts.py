@@ -495,6 +495,19 @@ def test_a_contact_that_was_deleted_by_hand_is_looked_for_and_made_anew() -> Non
     assert world.tables.contacts[key_of(world, "1")].contact_id == only(world).contact_id
 
 
+@pytest.mark.parametrize("who", ["1", "2"])
+def test_a_contact_that_was_deleted_by_hand_before_somebody_left_is_made_anew_when_they_return(who: str) -> None:
+    world = SmallWorld()
+    world.hire("1", person())
+    world.settle()
+    world.zoho.contacts.clear()
+    world.hire("1", person(status="Terminated"))
+    world.settle()
+    world.hire(who, person())
+    world.settle()
+    assert only(world).active
+
+
 def test_a_refusal_after_a_contact_was_made_anew_does_not_bring_the_deleted_one_back() -> None:
     world = troubled(None, "applied and lost", "refused")
     world.hire("1", person())
