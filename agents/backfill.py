@@ -203,7 +203,7 @@ class Backfill:
         for number, key in enumerate(self._keys(), 1):
             state = self._state_of(key)
             if state is not None:
-                if not state.debt.owed and (state.debt.parked > state.debt.settled or state.debt.undecided):
+                if state.debt.set_aside:
                     set_aside += 1
                     waiting += state.employee in sweep.named or not all_named
                 if self._index.is_doubled(state):

@@ -175,8 +175,7 @@ class ContactUpsert(Record):
     cause: the employees record that it follows from; its offset is what the contact's row will want.
     chain: the causes before that, newest first, down to the webhook.
     after: a contact that must give up its address first. backfill: as the snapshot says.
-    shared: the contact is left as it is meanwhile, since so many active people state its address; the next one without
-        it ends that.
+    shared: so many active people state the address. Where no contact was begun yet, none is until an upsert without it.
     """
 
     contact_key: ContactKey

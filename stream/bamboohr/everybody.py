@@ -18,7 +18,7 @@ from functools import partial
 from itertools import islice
 from typing import Protocol
 
-from stream.bamboohr.listed import Listed, must_be_whole
+from stream.bamboohr.listed import Listed, must_be_whole, must_go_on
 from stream.bamboohr.models import EmployeePage
 from stream.clock import Clock
 from stream.codec import fingerprint
@@ -137,6 +137,7 @@ class ReadEverybody:
             page = await patience(partial(self._client.page, self._listed.names, sweep.after))
             read_at = self._clock.now()
             rows = {who: fields for who, fields in page.rows if who not in self.on_list}
+            must_go_on(rows, page.next)
             self.on_list.update(rows)
             snapshots = {who: self._snapshot(who, fields, cause, read_at) for who, fields in rows.items()}
             found = await self._append(snapshots, began, known)

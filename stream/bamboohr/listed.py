@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from stream.bamboohr.client import PageMoved
 from stream.core.mapping import FIELDS
@@ -25,6 +25,14 @@ def must_be_whole(people: int, total: int | None) -> None:
     """Of a list at its end. Raises PageMoved where it showed fewer people than BambooHR says there are."""
     if people < (total or 0):
         raise PageMoved("BambooHR's list ended before everybody was on it; it is read anew.")
+
+
+def must_go_on(new: Collection[str], following: str | None) -> None:
+    """Of a page. Raises PageMoved where it promises more and brings nobody who was not on the list before: its cursors
+    may go round for ever.
+    """
+    if following is not None and not new:
+        raise PageMoved("BambooHR's list repeats people and has no end; it is read anew.")
 
 
 class Listed:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from stream.bamboohr.client import PageMoved
-from stream.bamboohr.listed import MOVES, READINGS, Listed, must_be_whole
+from stream.bamboohr.listed import MOVES, READINGS, Listed, must_be_whole, must_go_on
 from stream.bamboohr.models import EmployeePage, HrField
 from stream.core.trial import Reading
 from stream.errors import NotFound, RecordRefused
@@ -76,7 +76,9 @@ class LookAtPeople:
         after: str | None = None
         while True:
             page = await self._patience(partial(self._client.page, self._listed.names, after))
-            rows |= {employee: row for employee, row in page.rows if employee not in rows}
+            new = {employee: row for employee, row in page.rows if employee not in rows}
+            must_go_on(new, page.next)
+            rows |= new
             self.looked = Looked(len(rows), page.total)
             if page.next is None:
                 break

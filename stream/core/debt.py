@@ -23,6 +23,8 @@ class Debt(Model):
     previewed: up to which it was only said what would be done; that is still owed once the connection is live.
     released: up to which a person lets what is previewed be done at once, though the preview goes on.
     held: up to which the leaver guard holds it. approved, rejected: up to which a person decided about that.
+    shared: up to which a contact is neither made nor taken over, since several active people state its address; it
+        counts until that was begun.
     """
 
     wanted: int = NOTHING
@@ -33,6 +35,8 @@ class Debt(Model):
     held: int = NOTHING
     approved: int = NOTHING
     rejected: int = NOTHING
+    shared: int = Field(default=NOTHING, exclude_if=lambda offset: offset == NOTHING)
+    begun: bool = Field(default=False, exclude_if=lambda begun: not begun)
     reason: str | None = None
 
     @property
@@ -52,7 +56,14 @@ class Debt(Model):
     def owes(self, offset: int) -> bool:
         """Whether what was wanted at `offset` is neither done nor parked, nor held without an approval."""
         held = self.held if self.held > self.approved else NOTHING
-        return offset > max(self.settled, self.parked, held)
+        shared = NOTHING if self.begun else self.shared
+        return offset > max(self.settled, self.parked, held, shared)
+
+    @property
+    def set_aside(self) -> bool:
+        """Not done, and not owed before a person has decided or corrected something."""
+        waits = not self.begun and self.shared >= self.wanted > self.settled
+        return not self.owed and (self.parked > self.settled or self.undecided or waits)
 
     @property
     def undecided(self) -> bool:
@@ -63,16 +74,24 @@ class Debt(Model):
         """Work is wanted up to `offset`."""
         return self.model_copy(update={"wanted": max(self.wanted, offset)})
 
+    def share(self, offset: int) -> Debt:
+        """Several active people state the address of a contact: what is wanted up to `offset` waits for one of them."""
+        return self.model_copy(update={"shared": max(self.shared, offset)})
+
+    def begin(self) -> Debt:
+        """A contact is made or taken over, or may be."""
+        return self if self.begun else self.model_copy(update={"begun": True})
+
     def settle(self, offset: int) -> Debt:
         """Work is done up to `offset`; a reason for parking goes when nothing is parked beyond it."""
         settled = max(self.settled, offset)
         return self.model_copy(update={"settled": settled, "reason": self.reason if self.parked > settled else None})
 
     def park(self, offset: int, reason: str) -> Debt:
-        """Work up to `offset` waits for a person. The reason of a park that is already behind is of no interest."""
-        if offset < self.parked:
+        """Work up to `offset` waits for a person. A park that is already behind is no longer of interest."""
+        if offset < self.parked or offset <= self.settled:
             return self
-        return self.model_copy(update={"parked": offset, "reason": reason if offset > self.settled else None})
+        return self.model_copy(update={"parked": offset, "reason": reason})
 
     def hold(self, offset: int) -> Debt:
         """The leaver guard holds work up to `offset`."""

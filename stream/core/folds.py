@@ -86,7 +86,7 @@ def wish(state: ContactState | None, upsert: ContactUpsert, position: LogPositio
         update={
             "employee": upsert.employee,
             "desired": upsert.desired,
-            "debt": _debt(state.debt, upsert),
+            "debt": _debt(state, upsert),
             "live": state.live if upsert.backfill else max(state.live, cause),
             "insisted": max(state.insisted, cause) if upsert.insists else state.insisted,
             "after": upsert.after,
@@ -96,10 +96,13 @@ def wish(state: ContactState | None, upsert: ContactUpsert, position: LogPositio
     )
 
 
-def _debt(debt: Debt, upsert: ContactUpsert) -> Debt:
+def _debt(state: ContactState, upsert: ContactUpsert) -> Debt:
     cause = upsert.cause.offset
-    wanted = debt.want(cause)
-    return wanted if upsert.shared is None else wanted.park(cause, f"{upsert.shared} active people state the address")
+    debt = state.debt.want(cause)
+    if upsert.shared is None:
+        return debt
+    exists = state.contact_id is not None or state.unresolved is not None  # by a row that does not say so yet
+    return (debt.begin() if exists else debt).share(cause)
 
 
 def not_wished_yet(employee: EmployeeId) -> ContactState:
@@ -133,6 +136,8 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
         debt = debt.hold(outcome.parks)
     elif outcome.parks is not None:
         debt = debt.park(outcome.parks, outcome.reason or outcome.action)
+    if outcome.action == "attempting" or outcome.contact_id is not None:
+        debt = debt.begin()
     unresolved, left, taken = state.unresolved, state.left, state.taken
     if outcome.action == "held" and not outcome.by_guard and outcome.parks is not None:
         taken = max(taken, outcome.parks)

@@ -117,7 +117,7 @@ def tried_again(person: Person | None, event: int, contacts: Mapping[ContactKey,
         return None
     if state.debt.settled >= person.upsert:
         return End("is right")
-    return End(f"still waits: {state.error}", well=False)
+    return End(f"still waits: {state.error or 'several active people state the address'}", well=False)
 
 
 def _leaver(key: ContactKey, state: ContactState) -> Hold | None:

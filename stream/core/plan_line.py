@@ -127,7 +127,7 @@ def line_of(trial: Trial, employee: EmployeeId, key: ContactKey | None, found: F
     contact_id = None if state is None else state.contact_id
     if reading is not None and reading.state == "unreadable":
         action, why = "held", f"cannot be read: {reading.reason}"
-    elif shared and (state is None or (found is None and not state.debt.owed)):
+    elif shared and (state is None or not state.debt.owed):
         action, why = "held", f"employees {', '.join(shared)} state the same work email"
     elif state is None:
         if employee in trial.outside:

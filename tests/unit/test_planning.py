@@ -144,6 +144,22 @@ def test_two_people_with_one_address_are_held_with_both_shown_until_it_is_given_
     assert "held" not in {line.action for line in planned(world).plan.lines if line.employee == "1"}
 
 
+def test_two_people_with_one_address_are_held_before_anything_was_loaded_as_the_load_then_does() -> None:
+    world = SmallWorld()
+    world.zoho.add("ada@acme.test", first_name="Bo")
+    for who, name in (("1", "Ada"), ("2", "Bo")):
+        world.truth[who] = person(firstName=name)  # type: ignore[index]
+    world.clock.advance(120.0)
+    assert {(line.employee, line.action, line.calls) for line in planned(world).plan.lines} == {
+        ("1", "held", 0),
+        ("2", "held", 0),
+    }
+    for who in "12":
+        world.hire(who, world.truth[who])  # type: ignore[index]
+    world.settle()
+    assert world.zoho.writes == 0
+
+
 def test_who_is_out_of_scope_is_told_by_which_expression() -> None:
     world = SmallWorld(Mapping(scope=('department == "Sales"',)))
     world.truth["1"] = person()  # type: ignore[index]

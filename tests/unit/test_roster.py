@@ -229,8 +229,21 @@ def test_a_contact_that_was_not_written_before_its_address_was_held_is_written_a
             world.notice("1", kind="operator", among=("1", "2"))
     world.settle()
     assert [c.name for c in world.zoho.showing("ada@acme.test")] == ["Ada Moreno"]
-    assert not any(state.debt.parked > state.debt.settled for state in world.tables.contacts.values())
+    assert not any(state.debt.owed or state.debt.set_aside for state in world.tables.contacts.values())
     assert world.replayed() == world.tables
+
+
+def test_a_contact_of_others_is_not_taken_over_for_one_of_two_who_state_its_address() -> None:
+    world = SmallWorld()
+    theirs = world.zoho.add("ada@acme.test", first_name="Bo")
+    world.hire("1", person())
+    world.hire("2", person(firstName="Bo"))
+    world.settle()
+    assert (world.zoho.writes, theirs.name[:7]) == (0, "By hand")
+    assert [state.debt.set_aside for state in world.tables.contacts.values()] == [True]
+    world.hire("1", None)
+    world.settle()
+    assert world.tables.contacts[key_of(world, "2")].contact_id == theirs.contact_id
 
 
 def test_a_contact_that_was_there_before_its_address_was_held_costs_no_call_after_that() -> None:
