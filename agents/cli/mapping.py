@@ -105,15 +105,18 @@ async def diff(file: Path, /, *, json: bool = False) -> None:
     from agents.cli.connection import known_connection
     from agents.cli.surroundings import bootstrap_servers, command_settings
     from agents.rows_seen import people_seen
+    from stream.clock import SystemClock
     from stream.connection_file import load_mapping
     from stream.core.mapping_diff import compare
+    from stream.core.window import day_in
     from stream.kafka.scan import LogScan
 
     section, _ = load_mapping(file)
     record = await known_connection(section.id)
     scan = LogScan(bootstrap_servers(command_settings()))
     known = await people_seen(scan, section.id)
-    found = compare(await _readings(scan, section.id), record.mapping, section.mapping, known)
+    today = day_in(record.reconcile.time_zone, SystemClock().now())
+    found = compare(await _readings(scan, section.id), record.mapping, section.mapping, known, today)
     if json:
         print_json({"connection": section.id, **_shown(found)})
         return

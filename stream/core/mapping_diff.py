@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 
 from stream.core.claim import Brought, brought
 from stream.core.contact import display_names
@@ -48,15 +49,18 @@ def counts(snapshot: EmployeeSnapshot, before: EmployeeSnapshot | None) -> bool:
     return snapshot.through >= before.through
 
 
-def compare(people: dict[EmployeeId, EmployeeSnapshot], one: Mapping, other: Mapping, known: Seen) -> Comparison:
+def compare(
+    people: dict[EmployeeId, EmployeeSnapshot], one: Mapping, other: Mapping, known: Seen, today: date
+) -> Comparison:
     """`other` against `one`, as far as each reading goes: holds and shared addresses are left out of it.
 
-    known: what the rows say of them so far; who is in none counts as new.
+    known: what the rows say of them so far; who is in none counts as new. today: where the company is.
     """
     found = Comparison(people=len(people))
     for employee, snapshot in sorted(people.items(), key=lambda item: in_order(item[0])):
         if snapshot.state != "read":
             continue
+        snapshot = snapshot.model_copy(update={"read_on": today})
         for name in fields_to_read(other):
             if name not in snapshot.fields:
                 found.unread[name] = found.unread.get(name, 0) + 1
@@ -85,7 +89,7 @@ def _has_none(row: Person | None, contacts: dict[ContactKey, ContactState], befo
 
 
 def _has_left(found: Brought) -> bool:
-    return found.claim is None or found.claim.standing == "departed"
+    return found.claim is None or (found.claim.standing == "departed" and not found.claim.desired.active)
 
 
 def _changes(before: dict[str, str | None], after: dict[str, str | None]) -> dict[str, tuple[str | None, str | None]]:

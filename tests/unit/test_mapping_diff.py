@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 from stream.core.mapping_diff import IN_SCOPE, Comparison, compare, counts
@@ -27,16 +28,32 @@ def snapshot(employee: str, fields: dict[str, str] | None, through: int = 1, **m
 
 
 def compared(
-    then: dict[str, Any], *people: dict[str, str] | None, now: Mapping = NOW, world: SmallWorld | None = None
+    then: dict[str, Any],
+    *people: dict[str, str] | None,
+    now: Mapping = NOW,
+    world: SmallWorld | None = None,
+    today: date | None = None,
 ) -> Comparison:
     read = {EmployeeId(str(number)): snapshot(str(number), fields) for number, fields in enumerate(people, 1)}
     tables = (world or SmallWorld()).tables
     known = Seen(tables.contacts, tables.people, tables.addresses)
-    return compare(read, now, Mapping.model_validate(then), known)
+    return compare(read, now, Mapping.model_validate(then), known, today or START.date())
 
 
 def changes(found: Comparison) -> dict[str, Any]:
     return {one.employee: one.changes for one in found.differences}
+
+
+def test_days_count_to_today_and_not_to_the_reading() -> None:
+    world = SmallWorld()
+    world.hire("1", person())
+    world.settle()
+    left = person(status="Inactive", terminationDate=START.date().isoformat())
+    within, after = (START.date() + timedelta(days=days) for days in (5, 40))
+    assert changes(compared({"days_after_leaving": 30}, left, world=world, today=within)) == {
+        "1": {"status": ("inactive", "active")}
+    }
+    assert not changes(compared({"days_after_leaving": 30}, left, world=world, today=after))
 
 
 def test_the_same_mapping_changes_nobody() -> None:
