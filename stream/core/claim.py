@@ -8,7 +8,7 @@ from datetime import date
 from stream.core import scope
 from stream.core.contact import email_key
 from stream.core.employment import Employment, employment
-from stream.core.mapping import desired_contact, filled, with_activity
+from stream.core.mapping import desired_contact, filled, states_address, with_activity
 from stream.core.rows import Claim, Standing
 from stream.core.window import Presence, presence
 from stream.records import Email, EmployeeSnapshot, Mapping
@@ -39,7 +39,8 @@ def brought(
     """before, former: the address that this person states so far, and the claim to it. until: as it was so far.
 
     Who is out of scope counts as departed; who never had a claim gets none then, so that a contact which others made
-    for them stays as it is.
+    for them stays as it is. So does who has left, also in the days for which the contact stays active: it is then free
+    for whoever comes to the address.
     """
     if snapshot.state == "gone":
         return _gone(mapping, before, former)
@@ -49,16 +50,18 @@ def brought(
     if kind == "unclear":
         return Brought(problem="status is empty or withheld", until=until)
     present = presence(kind, fields, mapping, today)
-    standing: Standing = "active" if present.at_work else "departed"
+    standing: Standing = "active" if present.at_work and not present.left else "departed"
     outside: str | None = None
     match scope.standing(mapping.scope, fields):
-        case scope.Undecided(reason):
+        case scope.Undecided(reason) if present.at_work or former is None:
             return Brought(problem=reason, until=until)
         case scope.Outside(expression):
             standing, outside, present = "departed", expression, Presence(False)
             if former is None:
                 return Brought(outside=outside)
-    desired = desired_contact(fields, mapping, active=standing == "active")
+    desired = desired_contact(fields, mapping, active=present.at_work)
+    if standing == "departed" and before is not None and not states_address(fields):
+        desired = desired.model_copy(update={"email": None})  # it stays theirs, for when they come back
     if desired.email is not None:
         return Brought(
             Claim(standing=standing, desired=desired), email_key(desired.email), None, outside, present.until

@@ -61,11 +61,17 @@ def _sources(mapping: Mapping) -> dict[str, Source]:
     return usual | mapping.fields
 
 
+def states_address(fields: Fields[str, str]) -> bool:
+    """Whether the reading shows a work email that can be used."""
+    return is_address(fields.get("workEmail", "").strip())
+
+
 def _address(fields: Fields[str, str], mapping: Mapping) -> str | None:
     """None where there is none to be used. A work email that is withheld is still theirs: nothing stands for it."""
-    work = fields.get("workEmail")
-    if work is None or is_address(work.strip()):
-        return None if work is None else work.strip()
+    if "workEmail" not in fields:
+        return None
+    if states_address(fields):
+        return fields["workEmail"].strip()
     match mapping.missing_email:
         case "home email":
             other = fields.get("homeEmail", "").strip()

@@ -115,6 +115,11 @@ def _is_older(snapshot: EmployeeSnapshot, position: LogPosition, person: Person)
     return snapshot.through <= person.debt.settled
 
 
+def _stays(claim: Claim) -> bool:
+    """Whether the contact stays active: of who is employed, or has left and is given some days more."""
+    return claim.standing != "departed" or claim.desired.active is True
+
+
 class _Folding:
     """The working state of one fold: rows that were touched, and the contacts that they come to."""
 
@@ -296,12 +301,14 @@ class _Folding:
         return len(address.active) if address.held and who in address.active else None
 
     def _deactivate_departed(self, address: Address) -> None:
-        """A hold waits for those who are employed; other contacts become inactive, with the address that they show."""
+        """A hold waits for those who are employed; other contacts become inactive, once they are to, with the address
+        that they show.
+        """
         for who, claim in address.claims.items():
             shown = self.person(who).shown
             if claim.standing == "departed" and shown is not None:
                 wish = filled(claim.desired, shown, self.mapping)
-                self.targets[who] = with_activity(wish, self.mapping, active=False, email=shown.email)
+                self.targets[who] = with_activity(wish, self.mapping, active=_stays(claim), email=shown.email)
 
     def _target(self, who: EmployeeId, desired: DesiredContact) -> None:
         """The contact shall be so; an address that it gives up by that is nobody's reason to wait any more."""
@@ -342,7 +349,7 @@ class _Folding:
         if person.shown is not None and email_key(person.shown.email or "") == email:
             self.after[holder] = person.contact_key
         wish = filled(claim.desired, person.shown, self.mapping)
-        self._target(who, with_activity(wish, self.mapping, active=claim.standing != "departed", email=""))
+        self._target(who, with_activity(wish, self.mapping, active=_stays(claim), email=""))
 
     def _upserts(self) -> Iterable[ContactUpsert]:
         snapshot = self.snapshot

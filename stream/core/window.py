@@ -15,10 +15,14 @@ FIRST_DAYS = 2
 
 @dataclass(frozen=True)
 class Presence:
-    """until: the first day on which `at_work` will be another by the date alone; None = it will not."""
+    """until: the first day on which `at_work` will be another by the date alone; None = it will not.
+
+    left: only the days after leaving let them count as at work.
+    """
 
     at_work: bool
     until: date | None = None
+    left: bool = False
 
 
 def day_in(zone: str, moment: datetime) -> date:
@@ -47,7 +51,7 @@ def presence(kind: Employment, fields: Fields[str, str], mapping: Mapping, today
     if kind in ("terminated", "inactive") and mapping.days_after_leaving:
         left = _day(fields.get("terminationDate", ""))
         if left is not None and today < (closes := _later(left, mapping.days_after_leaving + 1)):
-            return Presence(True, closes)
+            return Presence(True, closes, left=True)
     return Presence(False)
 
 

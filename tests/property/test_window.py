@@ -58,7 +58,7 @@ def at_work(fields: dict[str, str], moment: datetime, zone: str, mapping: Mappin
     )
     claim = brought(snapshot, mapping, None, None).claim
     assert claim is not None
-    return claim.standing == "active"
+    return claim.desired.active is True
 
 
 @given(DAYS, ZONES, st.integers(1, 366))

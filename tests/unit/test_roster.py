@@ -233,6 +233,67 @@ def test_a_contact_that_was_not_written_before_its_address_was_held_is_written_a
     assert world.replayed() == world.tables
 
 
+def test_who_left_some_days_ago_stays_active_and_gives_the_address_to_whoever_comes() -> None:
+    world = SmallWorld(Mapping(days_after_leaving=30))
+    world.hire("1", person())
+    world.settle()
+    day = world.clock.now().date().isoformat()
+    world.hire("1", person(status="Inactive", terminationDate=day))
+    world.settle()
+    (contact,) = world.zoho.contacts.values()
+    assert contact.active
+    world.hire("2", person())  # the same person under a new record
+    world.settle()
+    assert not world.tables.addresses["ada@acme.test"].held
+    assert world.tables.contacts[key_of(world, "2")].contact_id == contact.contact_id
+    world.clock.advance(40 * 86_400.0)
+    world.notice("1")
+    world.settle()
+    assert (len(world.zoho.contacts), contact.active) == (1, True)
+
+
+def test_a_hold_leaves_a_leavers_contact_active_for_the_days_that_it_is_to_be() -> None:
+    world = SmallWorld(Mapping(days_after_leaving=30))
+    world.hire("1", person())
+    world.settle()
+    world.hire("1", person(status="Inactive", terminationDate=world.clock.now().date().isoformat()))
+    for who in "23":
+        world.hire(who, person(f"{who}@acme.test"))
+    world.settle()
+    for who in "23":
+        world.change(who, person())
+        world.read(who)
+    world.settle()
+    assert all(contact.active for contact in world.zoho.contacts.values())
+
+
+@pytest.mark.parametrize("missing", ["skip", "home email", "placeholder"])
+def test_a_leaver_whose_work_email_is_taken_away_keeps_the_address_for_a_return(missing: str) -> None:
+    placeholder = {"placeholder": "hr-{id}@acme.test"} if missing == "placeholder" else {}
+    world = SmallWorld(Mapping(missing_email=missing, **placeholder))  # type: ignore[arg-type]
+    world.hire("1", person(id="1", homeEmail="at@home.test"))
+    world.settle()
+    world.hire("1", person("", id="1", homeEmail="at@home.test", status="Terminated"))
+    world.settle()
+    world.hire("2", person(id="2", homeEmail="at@home.test"))
+    world.settle()
+    (contact,) = world.zoho.contacts.values()
+    assert (contact.email, contact.active) == ("ada@acme.test", True)
+
+
+@pytest.mark.parametrize("number", ["", None], ids=["empty", "withheld"])
+def test_a_leaver_of_whom_the_scope_cannot_be_decided_has_left(number: str | None) -> None:
+    world = SmallWorld(Mapping(scope=("int(employeeNumber) > 100",)))
+    world.hire("1", person(employeeNumber="101"))
+    world.settle()
+    world.hire("1", person(status="Terminated", **({} if number is None else {"employeeNumber": number})))
+    world.settle()
+    assert [contact.active for contact in world.zoho.contacts.values()] == [False]
+    world.hire("2", person(employeeNumber="102"))
+    world.settle()
+    assert [contact.active for contact in world.zoho.contacts.values()] == [True]
+
+
 def test_a_contact_of_others_is_not_taken_over_for_one_of_two_who_state_its_address() -> None:
     world = SmallWorld()
     theirs = world.zoho.add("ada@acme.test", first_name="Bo")
