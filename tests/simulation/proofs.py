@@ -39,7 +39,7 @@ PROOFS: Mapping[Patch, Proof] = {
     protections.acks_before_rows_are_durable: Proof({"kill": 1, "wipe": 1, "log": 1}, first=17),
     protections.lanes_are_not_fenced: Proof({"hold": 1}, first=96),
     protections.lanes_stay_open_on_revocation: Proof({"freeze": 1, "vendor": 1}, LATE),
-    protections.late_rows_of_former_owners_are_recovered: Proof({"freeze": 1}, first=6),
+    protections.late_rows_of_former_owners_are_recovered: Proof({"freeze": 1}, first=275),
     protections.claims_hold_wherever_they_land: Proof({"freeze": 2, "kill": 1}, first=379),
     protections.calls_of_a_former_owner_are_not_reckoned_with: Proof({"kill": 1}, first=10),
 }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from agents.plan_orders import choice_of
+from stream.bamboohr.models import EmployeePage
 from stream.core import folds
 from stream.core.schemas import CustomField
 from stream.errors import RecordRefused
@@ -158,6 +161,18 @@ def test_two_people_with_one_address_are_held_before_anything_was_loaded_as_the_
         world.hire(who, world.truth[who])  # type: ignore[index]
     world.settle()
     assert world.zoho.writes == 0
+
+
+def test_a_list_whose_pages_go_round_is_refused() -> None:
+    world = company(2)
+
+    class Round(HrOf):
+        async def page(self, fields: Sequence[str], after: str | None) -> EmployeePage:
+            whole = await super().page(fields, after)
+            return EmployeePage(whole.rows, whole.restricted, None, "b" if after == "a" else "a")
+
+    with pytest.raises(RecordRefused, match="changed each of the 5 times it was read"):
+        planned(world, hr=Round(world))
 
 
 def test_who_is_out_of_scope_is_told_by_which_expression() -> None:

@@ -193,6 +193,13 @@ async def test_a_list_that_moved_is_begun_anew_without_those_who_were_read() -> 
     assert [snapshot.employee for snapshot in company.snapshots] == ["1", "2", "3"]
 
 
+async def test_a_list_whose_pages_go_round_has_moved() -> None:
+    company = Company(page("1", next="b"), page("2", next="a"), page("1", next="b"), page("2", next="a"))
+    with pytest.raises(PageMoved, match="repeats people"):
+        await company.read()
+    assert len(company.answers) == 1
+
+
 async def test_a_list_that_ends_early_is_no_whole_list_and_an_empty_one_of_nobody_is() -> None:
     company = Company(page("1", "2", total=3))
     with pytest.raises(PageMoved, match="ended before everybody"):
