@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from html import unescape
 from typing import Any
 
 from stream.records import ContactId, DesiredContact, Email
@@ -111,6 +112,10 @@ WRITABLE = ("salutation", *PERSON_FIELDS, "skype")
 """Fields of a contact person that are sent back as they were. Portal flags never are: they invite people."""
 
 
+Change = tuple[str | None, str | None]
+"""Before and after."""
+
+
 @dataclass(frozen=True)
 class Writes:
     """What must be written to a contact: an update's body, active or inactive. changes: field -> (before, after)."""
@@ -118,7 +123,7 @@ class Writes:
     update: dict[str, Any] | None = None
     activate: bool = False
     deactivate: bool = False
-    changes: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    changes: dict[str, Change] = field(default_factory=dict)
 
     @property
     def none(self) -> bool:
@@ -199,7 +204,7 @@ def identifier_given_up(desired: DesiredContact, actual: ActualContact, field: s
     return address_alone(desired, actual).model_copy(update={"email": None, "custom_fields": {field: ""}})
 
 
-def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:
+def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, Change]:
     """Of what is wanted; Zoho keeps no surrounding spaces."""
     return {
         name: (before.get(name), value)
@@ -222,14 +227,32 @@ def _new_name(desired: DesiredContact, actual: ActualContact, primary: ContactPe
     return new_names[old_names.index(actual.contact_name) if len(new_names) > 1 else 0]
 
 
-def not_kept(desired: DesiredContact, actual: ActualContact, employee: str) -> tuple[str, ...]:
-    """Names of the fields that are shown empty though they were sent with a value, or with a value though sent empty.
+def not_kept(
+    desired: DesiredContact, before: ActualContact | None, after: ActualContact, employee: str
+) -> tuple[str, ...]:
+    """Names of the fields that were sent with a value and are empty now, or still show what they did before.
 
-    Zoho may drop a field silently (seen live), such as a custom field that somebody has deleted. A value that it shows
-    in a form of its own was kept.
+    Zoho may drop a field silently (seen live), such as a custom field that somebody has deleted. A value in a form of
+    Zoho's own was kept. before: None of a new contact.
     """
-    changes = writes(desired, actual, employee).changes
-    return tuple(sorted(name for name, (shown, sent) in changes.items() if _is_empty(shown) != _is_empty(sent)))
+    then = {} if before is None else writes(desired, before, employee).changes
+    now = writes(desired, after, employee).changes
+    return tuple(sorted(name for name, change in now.items() if name != "status" and _is_lost(change, then.get(name))))
+
+
+def _is_lost(change: Change, before: Change | None) -> bool:
+    """change: what is shown, and what was sent."""
+    shown, sent = (_squeezed(text or "") for text in change)
+    if not shown:
+        return bool(sent)
+    cut = len(shown) >= PERSON_FIELD_MAX and sent.startswith(shown)
+    return change == before and shown not in (sent, f"http{sent}", f"https{sent}") and not cut
+
+
+def _squeezed(text: str) -> str:
+    """Its letters and digits, all that is sure to stay in another's form of a value. Empty for what stands for none."""
+    found = "".join(character for character in unescape(text).casefold() if character.isalnum())
+    return "" if found in ("false", "null") or not found.strip("0") else found
 
 
 def adoptable(rows: list[ContactRow], desired: DesiredContact) -> ContactRow | None:
@@ -256,10 +279,6 @@ def without_unknown_persons(actual: ActualContact) -> ActualContact:
         return actual
     first, *others = actual.persons
     return replace(actual, persons=(replace(first, is_primary=True), *others))
-
-
-def _is_empty(value: str | None) -> bool:
-    return not (value or "").strip()
 
 
 def _known(desired: DesiredContact, fields: tuple[str, ...]) -> dict[str, str]:

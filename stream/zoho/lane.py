@@ -255,11 +255,11 @@ class KeepContacts:
         except NameTaken:
             body = body_to_create(payment.desired, payment.state.employee, plain_name=False)
             actual = await self._attempt(payment, "create", lambda: create(body))
+        actual = without_unknown_persons(actual)
         self._lookup.bind(actual.contact_id, payment.key)
         self._index.saw(actual)
         payment.changes = {name: (None, value) for name, value in _shown(payment.desired).items()}
-        actual = without_unknown_persons(actual)
-        if not_kept(payment.desired, actual, payment.state.employee):
+        if not_kept(payment.desired, None, actual, payment.state.employee):
             # The id is said first: a contact without its address could not be found again.
             await self._say(payment, "created", contact=actual.contact_id, active=actual.active)
             return await self._lookup.shown(payment, actual.contact_id), None
@@ -304,7 +304,7 @@ class KeepContacts:
             if shown is not None:
                 shown = without_unknown_persons(shown)
                 self._index.saw(shown)
-                kept = not not_kept(payment.desired, shown, payment.state.employee)
+                kept = not not_kept(payment.desired, actual, shown, payment.state.employee)
             payment.modified_at = None if shown is None else moment(shown.last_modified_time)
             if number == len(steps) and ends and kept:
                 await self._finish(payment, DONE[operation], contact)
@@ -312,16 +312,16 @@ class KeepContacts:
                 active = {"activate": True, "deactivate": False}.get(operation)
                 await self._say(payment, DONE[operation], contact=contact, active=active)
         if ends and not kept:
-            await self._read_back(payment, contact)
+            await self._read_back(payment, actual)
 
-    async def _read_back(self, payment: Payment, contact: ContactId) -> None:
+    async def _read_back(self, payment: Payment, before: ActualContact) -> None:
         """An answer does not show what was sent: the contact itself decides. Raises NotKept."""
-        actual = await self._lookup.shown(payment, contact)
-        if fields := not_kept(payment.desired, actual, payment.state.employee):
+        actual = await self._lookup.shown(payment, before.contact_id)
+        if fields := not_kept(payment.desired, before, actual, payment.state.employee):
             logger.warning("zoho.not_kept", connection=self._connection, contact_key=payment.key, fields=fields)
             raise NotKept(fields)
         payment.modified_at = moment(actual.last_modified_time)
-        await self._finish(payment, "unchanged", contact)
+        await self._finish(payment, "unchanged", actual.contact_id)
 
     async def _attempt(
         self, payment: Payment, operation: Operation, call: Callable[[], Coroutine[Any, Any, Any]]

@@ -163,15 +163,41 @@ def test_adoption_prefers_our_type_then_active_then_the_oldest() -> None:
     assert adoptable([], desired()) is None
 
 
-def test_a_field_was_not_kept_if_it_is_empty_and_should_not_be_or_the_other_way_round() -> None:
-    centre = desired(mapping=Mapping(state_field="cf_s", fields={"notes": Source(value="")}))
-    shown = replace(actual(), custom_fields={"cf_s": "Active"})
-    assert not_kept(centre, shown, "1") == ()
-    assert not_kept(centre, replace(shown, custom_fields={"cf_s": "ACTIVE"}), "1") == (), "another form of it"
-    assert not_kept(centre, replace(shown, contact_name="By hand", active=False), "1") == ()
-    assert not_kept(centre, actual(designation=" "), "1") == ("cf_s", "designation")
-    assert not_kept(centre, replace(shown, own={"notes": "old"}), "1") == ("notes",)
-    assert not_kept(centre, replace(shown, persons=()), "1") == tuple(sorted(ADA))
+CENTRE = Mapping(fields={"cf_c": Source(field="location"), "notes": Source(value="")})
+
+
+def centre(value: str | None, **own: str) -> ActualContact:
+    return replace(actual(), custom_fields={} if value is None else {"cf_c": value}, own=own)
+
+
+@pytest.mark.parametrize(
+    ("sent", "before", "after", "fields"),
+    [
+        ("Oslo", centre(None), centre("Oslo"), ()),
+        ("Oslo", None, centre("Oslo"), ()),
+        ("Oslo", None, centre("OSLO "), ()),
+        ("Oslo", None, centre(None), ("cf_c",)),
+        ("Oslo", centre("Sofia"), centre(None), ("cf_c",)),
+        ("Oslo", centre("Sofia"), centre("Sofia"), ("cf_c",)),
+        ("Oslo", centre("Sofia"), centre("Something"), ()),
+        ("+44 20 1", centre("+44201"), centre("+44201"), ()),
+        ("R&D", centre("R&amp;D"), centre("R&amp;D"), ()),
+        ("acme.test", centre("http://acme.test"), centre("http://acme.test"), ()),
+        ("100", centre("10"), centre("10"), ("cf_c",)),
+        ("x" * 60, centre("x" * 50), centre("x" * 50), ()),
+        ("", centre("Sofia"), centre("Sofia"), ("cf_c",)),
+        ("", centre("Sofia"), centre("0.00"), ()),
+        ("", centre("0.00"), centre("0.00"), ()),
+        ("", None, centre("filled in by Zoho"), ()),
+        ("Oslo", centre("Oslo", notes="old"), centre("Oslo", notes="old"), ("notes",)),
+        ("Oslo", replace(centre("Oslo"), active=False), replace(centre("Oslo"), active=False), ()),
+        ("Oslo", centre("Oslo"), replace(centre("Oslo"), persons=()), tuple(sorted(ADA))),
+    ],
+)
+def test_a_field_was_not_kept_if_it_is_empty_or_shows_what_it_did_before(
+    sent: str, before: ActualContact | None, after: ActualContact, fields: tuple[str, ...]
+) -> None:
+    assert not_kept(desired(mapping=CENTRE, location=sent), before, after, "1") == fields
 
 
 @pytest.mark.parametrize("own", [{"notes": "old"}, {}])

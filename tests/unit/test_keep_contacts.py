@@ -394,12 +394,14 @@ def test_a_field_that_a_create_drops_and_an_update_keeps_is_kept() -> None:
 CENTRE = Mapping(fields={"cf_centre": Source(field="location")})
 
 
-def test_an_update_is_not_believed_where_zoho_has_no_such_field_any_more() -> None:
+@pytest.mark.parametrize("deleted", [True, False])
+def test_an_update_is_not_believed_where_zoho_drops_a_field_with_its_value_or_without(deleted: bool) -> None:
     world = SmallWorld(CENTRE)
     world.hire("1", person(location="Sofia"))
     assert settled(world) == ["find", "create"]
     world.zoho.drops = ("cf_centre",)
-    only(world).custom_fields.clear()
+    if deleted:
+        only(world).custom_fields.clear()
     world.hire("1", person(location="Oslo", jobTitle="Lead"))
     assert settled(world) == ["contact", "update", "contact"]
     assert actions(world)[-2:] == ["updated", "failed"]
