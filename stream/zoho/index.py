@@ -53,7 +53,7 @@ class ContactIndex:
     """Empty, and of no use, until it is filled; and again once it is cleared."""
 
     def __init__(self, client: Lists, clock: Clock, *, field: str = "") -> None:
-        """field: the custom field that contacts are matched by, where they are."""
+        """field: what contacts are matched by; "email", which no custom field is called, where it is their address."""
         self._client = client
         self._clock = clock
         self._field = field
@@ -66,7 +66,6 @@ class ContactIndex:
         self._rows: dict[ContactId, ContactRow] = {}
         self._by_email: dict[Email, dict[ContactId, ContactRow]] = {}
         self._by_value: dict[str, ContactId] = {}
-        self._shows_field = False
         self._written.clear()
         self._since: datetime | None = None
         self._fresh_at = self._unsure_at = -math.inf
@@ -115,23 +114,17 @@ class ContactIndex:
 
         counted: awaits a call of the client. Raises what the client raises.
         """
-        await self._freshen(counted)
-        return list(self._by_email.get(email_key(email), {}).values()) if self.filled else None
-
-    async def with_value(self, value: str, counted: Counted) -> list[ContactRow] | None:
-        """The contact that has this value in the field, if any has; None as with `with_address`, and where no list
-        showed the field: whether they do in every organization is not documented.
-        """
-        await self._freshen(counted)
-        if not self.filled or not self._shows_field:
-            return None
-        holder = self._by_value.get(value)
-        return [] if holder is None else [self._rows[holder]]
-
-    async def _freshen(self, counted: Counted) -> None:
         async with self._refreshing:  # whoever comes meanwhile waits for the one call
             if self.filled and not self.fresh:
                 await self._refresh(counted)
+        return list(self._by_email.get(email_key(email), {}).values()) if self.filled else None
+
+    def holding(self, value: str) -> ContactRow | None:
+        """A contact that had this value in the field when it was seen last. None says nothing: whether every
+        organization's list shows the field is not documented, and it is not refreshed for this.
+        """
+        holder = self._by_value.get(value)
+        return None if holder is None else self._rows.get(holder)
 
     @property
     def fresh(self) -> bool:
@@ -161,8 +154,11 @@ class ContactIndex:
         return bool(state.desired.active and email) and len(self._by_email.get(email_key(email or ""), ())) > 1
 
     def saw(self, actual: ActualContact) -> None:
-        """Zoho has just shown this contact, or taken what we wrote."""
+        """Zoho has just shown this contact, or taken what we wrote. An answer without persons does not tell all."""
         if self._since is None:
+            return
+        if actual.primary is None:
+            self.unsure()
             return
         self._put(row_of(actual))
         self._written[actual.contact_id] = self._clock.monotonic()
@@ -197,7 +193,6 @@ class ContactIndex:
 
     def _take(self, row: ContactRow, asked: float) -> None:
         """A row of an answer that was asked for then; what was written or seen alone since is newer."""
-        self._shows_field |= self._field in row.custom_fields
         if self._written.get(row.contact_id, -math.inf) < asked:
             self._put(row)
 

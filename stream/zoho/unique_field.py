@@ -2,16 +2,16 @@
 
 An upsert would remove from a contact that it finds the contact persons that it does not name. So a contact is looked
 for first, and only where there is none an upsert is sent that may create: that comes to the same however often it is
-sent, and nothing is doubled by a lost answer. It is looked for in the contacts that were read in bulk, where these show
-the field, else by an upsert that may not create and names the field alone, which by what was seen live changes nothing
-else; that it keeps the contact persons is not documented.
+sent, and nothing is doubled by a lost answer. It is looked for among the contacts that were read in bulk, and if it is
+not seen there, by an upsert that may not create and names the field alone. By what was seen live that changes nothing
+else; that the contact keeps its persons is not documented.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from stream.core.contact import ActualContact, ContactRow, without_unknown_persons
+from stream.core.contact import ActualContact, without_unknown_persons
 from stream.core.matching import identifier
 from stream.core.schemas import unusable
 from stream.errors import ConnectionMisset, NotFound, RecordRefused
@@ -36,10 +36,8 @@ class UniqueField:
     async def find(self, payment: Payment, value: str) -> ActualContact | None:
         """The contact whose field has this value. Raises ConnectionMisset where the field is not what it must be."""
         await self._check(payment)
-        if payment.state.unresolved is None:  # lists lag behind what was just made
-            rows = await self._index.with_value(value, payment.counted)
-            if rows is not None:
-                return await self._holding(payment, value, rows)
+        if (seen := await self._seen(payment, value)) is not None:
+            return seen
         try:
             actual = await payment.counted(self._client.with_field(self.name, value))
         except (RecordRefused, NotFound):  # what Zoho answers where there is none is not documented
@@ -50,14 +48,17 @@ class UniqueField:
         """The contact with this value, made where there is none. body: with the field."""
         return await self._client.upsert(self.name, value, body)
 
-    async def _holding(self, payment: Payment, value: str, rows: list[ContactRow]) -> ActualContact | None:
-        """The contact of the row as it is now, where it still has the value."""
-        for row in rows:
-            try:
-                return self._if_holding(value, await payment.counted(self._client.contact(row.contact_id)))
-            except NotFound:
-                self._index.gone(row.contact_id)
-        return None
+    async def _seen(self, payment: Payment, value: str) -> ActualContact | None:
+        """The contact that the index knows of, as it is now, where it still has the value."""
+        if (row := self._index.holding(value)) is None:
+            return None
+        try:
+            actual = await payment.counted(self._client.contact(row.contact_id))
+        except NotFound:
+            self._index.gone(row.contact_id)
+            return None
+        self._index.saw(without_unknown_persons(actual))
+        return self._if_holding(value, actual)
 
     def _if_holding(self, value: str, actual: ActualContact) -> ActualContact | None:
         return without_unknown_persons(actual) if actual.custom_fields.get(self.name) == value else None
@@ -83,4 +84,4 @@ class ListedField(UniqueField):
 
     async def find(self, payment: Payment, value: str) -> ActualContact | None:
         await self._check(payment)
-        return await self._holding(payment, value, await self._index.with_value(value, payment.counted) or [])
+        return await self._seen(payment, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -107,28 +108,62 @@ def test_who_is_matched_by_a_field_that_the_list_shows_is_found_there_without_an
     theirs, other = world.zoho.add("old@acme.test"), world.zoho.add("other@acme.test")
     theirs.custom_fields["cf_id"], other.custom_fields["cf_id"] = "1", "9"
     filled(world).hire("1", person("ada@acme.test", id="1"))
-    assert settled(world) == ["fields", "modified", "contact", "update"]
+    assert settled(world) == ["fields", "contact", "update"]
     assert (theirs.email, len(world.zoho.contacts)) == ("ada@acme.test", 2)
-    world.hire("2", person("bo@acme.test", id="2"))
-    assert settled(world) == ["upsert"]
     del world.zoho.contacts[other.contact_id]
     world.hire("9", person("nine@acme.test", id="9"))
-    assert settled(world) == ["contact", "upsert"]
+    assert settled(world) == ["contact", "match", "modified", "upsert"]
+    assert world.index.holding("9") is not None
 
 
-def test_where_the_list_does_not_show_the_field_or_an_answer_was_lost_zoho_is_asked() -> None:
+def test_what_the_list_does_not_show_or_shows_no_more_zoho_is_asked_for() -> None:
     world = SmallWorld(MATCHED)
-    theirs = world.zoho.add("old@acme.test")
+    theirs, other = world.zoho.add("old@acme.test"), world.zoho.add("other@acme.test")
     theirs.custom_fields["cf_id"] = "1"
+    filled(world)
+    theirs.custom_fields["cf_id"], other.custom_fields["cf_id"] = "", "1"  # by hand
+    other.persons["2"] = {"email": "desk@acme.test"}
+    world.hire("1", person("ada@acme.test", id="1"))
+    assert settled(world) == ["fields", "contact", "match", "update"]
+    assert [fields["email"] for fields in other.persons.values()] == ["ada@acme.test", "desk@acme.test"]
     world.zoho.lists_custom_fields = False
-    filled(world).hire("1", person("ada@acme.test", id="1"))
-    assert settled(world) == ["fields", "modified", "match", "update"]
+    filled(world).hire("1", person("ada@acme.test", id="1", jobTitle="Lead"))
+    assert world.index.holding("1") is None
+
+
+def test_after_a_lost_answer_the_list_is_not_asked_for_the_field() -> None:
     faults = iter(["applied and lost"])
     world = SmallWorld(MATCHED, fault=lambda: next(faults, None))
-    world.zoho.add("nine@acme.test").custom_fields["cf_id"] = "9"
     filled(world).hire("1", person("ada@acme.test", id="1"))
-    assert settled(world) == ["fields", "modified", "upsert", "match"]
-    assert len(world.zoho.contacts) == 2
+    assert settled(world) == ["fields", "match", "modified", "upsert", "match"]
+    assert len(world.zoho.contacts) == 1
+
+
+def test_a_value_that_passes_on_to_another_contact_is_found_there() -> None:
+    world = SmallWorld(MATCHED)
+    first, second = world.zoho.add("a@acme.test"), world.zoho.add("b@acme.test")
+    first.custom_fields["cf_id"] = "1"
+    filled(world)
+    actual = run(world.zoho.contact(second.contact_id))
+    world.index.saw(replace(actual, custom_fields={"cf_id": "1"}))
+    world.index.gone(first.contact_id)
+    holder = world.index.holding("1")
+    assert holder is not None
+    assert holder.contact_id == second.contact_id
+    world.index.gone(second.contact_id)
+    assert world.index.holding("1") is None
+    world.index.clear()
+    assert world.index.holding("1") is None
+
+
+def test_an_answer_without_persons_changes_nothing_that_is_known() -> None:
+    world = SmallWorld(MATCHED)
+    theirs = world.zoho.add("ada@acme.test")
+    filled(world)
+    assert found(world.index, "ada@acme.test") == [theirs.contact_id]
+    world.index.saw(replace(run(world.zoho.contact(theirs.contact_id)), persons=()))
+    assert found(world.index, "ada@acme.test") == [theirs.contact_id]
+    assert world.zoho.calls[-1] == "modified", "what it has become is asked for"
 
 
 # -- when it may be believed -------------------------------------------------------------------------------------------
