@@ -27,7 +27,7 @@ from stream.core.order import in_order, some
 from stream.core.repair import Known
 from stream.core.roster import is_to_be_asked_about
 from stream.core.rows import Address, Asked, Company, ContactState, Person
-from stream.errors import RecordRefused
+from stream.errors import RecordRefused, RosterbookError
 from stream.lane import Lane
 from stream.patience import Patience
 from stream.records import CommandOutcome, Connection, ContactKey, Email, EmployeeId
@@ -97,8 +97,7 @@ class Backfill:
             self._index.clear()
 
     async def _load(self) -> Done:
-        with self._contacts.in_bulk():
-            await self._index.fill(self._patience)
+        await self._fill()
         with self._people.in_bulk():
             await self._read()
         await self._read_absent()
@@ -107,6 +106,15 @@ class Backfill:
         await self._wishes_folded()
         await _paid(self._contacts)
         return await self._done(await self._find_drift())
+
+    async def _fill(self) -> None:
+        try:
+            with self._contacts.in_bulk():
+                await self._index.fill(self._patience)
+        except RosterbookError as error:
+            if self._record.mode == "live":
+                raise
+            logger.warning("backfill.contacts_unread", connection=self._record.connection, reason=error.message)
 
     async def _read(self) -> None:
         for _ in range(READINGS):
@@ -163,7 +171,8 @@ class Backfill:
 
     async def _find_drift(self) -> Differing | None:
         """None where it was not looked for."""
-        if self._record.reconcile.drift != "report" or not self._index.filled:
+        wanted = self._record.mode == "live" and self._record.reconcile.drift == "report"
+        if not wanted or not self._index.filled:
             return None
         with self._contacts.in_bulk():
             return await self._drift(self._patience)
@@ -203,14 +212,16 @@ class Backfill:
         for number, key in enumerate(self._keys(), 1):
             state = self._state_of(key)
             if state is not None:
-                if state.debt.set_aside:
-                    set_aside += 1
-                    waiting += state.employee in sweep.named or not all_named
+                set_aside += state.debt.set_aside
+                if state.employee in sweep.named:
+                    waiting += state.debt.settled < state.debt.wanted
+                elif not all_named:
+                    waiting += state.debt.set_aside
                 if self._index.is_doubled(state):
                     doubled.append(state.employee)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-        waiting = min(waiting, differed)
+        waiting = differed if self._record.mode == "preview" else min(waiting, differed)
         named = sorted(sweep.named.items(), key=lambda one: in_order(one[0]))
         result: dict[str, JsonValue] = {
             "people": sweep.people,

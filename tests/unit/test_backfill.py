@@ -419,6 +419,16 @@ def test_whose_contact_is_held_or_failed_is_not_put_right(employee: str, repaire
     assert done.says.endswith("put right: 2, waiting: 1." if repaired == 2 else "put right: 3.")
 
 
+def test_in_preview_nothing_is_put_right_and_zoho_may_be_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = Owner([Sweep(began=1, people=4, total=4, ended=True).with_found(FOUND)], mode="preview")
+
+    async def refused(number: int, per_page: int) -> None:
+        raise RecordRefused("no access")
+
+    monkeypatch.setattr(owner.world.zoho, "listed", refused)
+    assert owner.carried_out().result["repaired"] == 0
+
+
 def test_of_more_people_than_it_names_it_does_not_say_that_one_is_put_right_who_may_wait() -> None:
     many = {EmployeeId(str(number)): cast(Finding, "stale") for number in range(NAMED + 1)}
     owner = Owner([Sweep(began=1, people=2000, total=2000, ended=True).with_found(many)])
@@ -438,6 +448,7 @@ def test_what_one_owner_found_the_next_one_knows() -> None:
     owner = Owner([first, RecordRefused("cut off")], [first.anew.model_copy(update={"people": 4, "ended": True})])
     with pytest.raises(RecordRefused):
         owner.carried_out()
+    assert first.anew.named == FOUND
     owner.found = {EmployeeId("5"): "missing"}
     done = owner.carried_out()
     assert owner.begun == [Sweep(), first.anew]
