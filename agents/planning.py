@@ -17,7 +17,7 @@ from stream.bamboohr.looking import LookAtPeople, Looked, People, within
 from stream.clock import Clock
 from stream.codec import fingerprint
 from stream.core import schemas, scope
-from stream.core.contact import email_key
+from stream.core.contact import email_key, spellings
 from stream.core.drift import is_another
 from stream.core.mapping import fields_to_read
 from stream.core.matching import identifier
@@ -395,7 +395,8 @@ class Planner:
         """Whose contacts show the address now and are to show another one; None where one of them is to keep it."""
         email = state.desired.email or ""
         rows = list(await index.with_address(email, _plainly) or ())
-        rows = rows or await self._patience(partial(self._books.find_by_email, email))
+        for spelling in spellings(email):
+            rows = rows or await self._patience(partial(self._books.find_by_email, spelling))
         givers = []
         for row in rows:
             owner = states[owners[row.contact_id]] if row.contact_id in owners else None

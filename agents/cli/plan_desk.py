@@ -39,6 +39,8 @@ async def asked_plan(connection: str, employees: tuple[str, ...], where: str | N
         key.opened(sealed, place_of(connection, number, len(found))) for number, sealed in enumerate(found, 1)
     )
     told = orjson.loads(zlib.decompress(packed))
+    if told["plan"].get("format") != FORMAT:
+        raise UsageError("The worker is another version of Rosterbook: run the same one.")
     return parsed(told["plan"]), told["forecast"]
 
 
@@ -99,7 +101,7 @@ def loaded(file: Path) -> Plan:
         raise UsageError(f"{file} was made by another version of Rosterbook: make the plan anew.")
     try:
         plan = parsed(raw)
-    except ValidationError:
+    except (ValidationError, TypeError):  # orjson refuses what is nested too deep as a TypeError
         raise UsageError(f"{file} is no plan as Rosterbook makes it: make it anew, and leave it as it is.") from None
     if plan.digest != raw["digest"]:
         raise UsageError(f"{file} was altered since it was made: make the plan anew, and leave it as it is.")

@@ -30,7 +30,7 @@ class Company(Model):
 class Plan(Model):
     """lines: all but those of whom nothing is to be said, in the order of the employees. calls: of Zoho Books.
 
-    doubled: whose address several contacts show; of everybody, or nobody where the contacts were not all listed.
+    doubled: whose address several contacts show; of nobody where the contacts were not all listed.
     """
 
     format: Literal[2] = FORMAT

@@ -15,7 +15,7 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
 
 LONGEST = 2000
-_BUILDS = re.compile(r"\b(all|exists|exists_one|filter|map|replace|join|format|quote)\s*\(")
+_BUILDS = re.compile(r"\b(all|exists|exists_one|filter|map|matches|replace|split|join|format|quote)\s*\(")
 BUILDS = 2
 """So often an expression may name what goes through a list or makes texts longer. Each may multiply what the one before
 has made by as much as fits into an expression, and CEL's budget counts neither lengths nor comparisons."""
