@@ -567,7 +567,7 @@ class Mapping(Model):
     placeholder: str | None = Field(default=None, exclude_if=_is_none)
     days_before_start: int = Field(default=0, ge=0, le=366, exclude_if=_is_zero)
     days_after_leaving: int = Field(default=0, ge=0, le=366, exclude_if=_is_zero)
-    scope: tuple[str, ...] = Field(default=(), strict=False, exclude_if=_is_empty)
+    scope: tuple[str, ...] = Field(default=(), max_length=50, strict=False, exclude_if=_is_empty)
 
     @model_validator(mode="before")
     @classmethod
@@ -575,9 +575,12 @@ class Mapping(Model):
         fields = given.get("fields") if isinstance(given, dict) else None
         if not isinstance(fields, dict) or not any(source is False for source in fields.values()):
             return given
+        before = given.get("unmapped", ())
+        if not isinstance(before, list | tuple) or not all(isinstance(target, str) for target in before):
+            return given
         left = {target for target, source in fields.items() if source is False}
         kept = {target: source for target, source in fields.items() if target not in left}
-        return {**given, "fields": kept, "unmapped": tuple(sorted({*given.get("unmapped", ()), *left}))}
+        return {**given, "fields": kept, "unmapped": tuple(sorted({*before, *left}))}
 
     @field_validator("scope", mode="before")
     @classmethod

@@ -17,8 +17,8 @@ from stream.errors import ConnectionFileError
 MAX_BYTES = 1024 * 1024
 SHOWN = 20
 """So many faults are named; a file with more is another kind of file."""
-MAX_LINES = 2000
-"""Of longer files the lines are not told: finding one takes a reading for each line before it."""
+MAX_READ = 16_000_000
+"""Characters. Of larger files the lines are not told: finding one takes a reading of all before it for each line."""
 
 Place = tuple[int | str, ...]
 Fault = tuple[Place, str]
@@ -54,7 +54,7 @@ class TomlFile:
         wanted = [_present(self.content, place) for place in places]
         lines: dict[Place, int] = {}
         source = self.text.split("\n")
-        if len(source) > MAX_LINES:
+        if len(source) * len(self.text) > MAX_READ:
             return [None] * len(places)
         readable = 0
         missing = {place for place in wanted if place}

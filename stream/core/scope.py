@@ -7,6 +7,7 @@ little may be built on what was built before, so an expression ends soon; one th
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,10 +16,16 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
 
 LONGEST = 2000
-_BUILDS = re.compile(r"\b(all|exists|exists_one|filter|map|matches|replace|split|join|format|quote)\s*\(")
+_BUILDS = re.compile(r"\b(all|exists|exists_one|filter|map|replace|split|join|format|quote)\s*\(")
 BUILDS = 2
 """So often an expression may name what goes through a list or makes texts longer. Each may multiply what the one before
 has made by as much as fits into an expression, and CEL's budget counts neither lengths nor comparisons."""
+_MATCHES = re.compile(r"\bmatches\s*\(")
+MATCHES = 8
+"""Regular expressions, each of which is compiled anew for every person, and for every round of a loop."""
+LONG_S = 0.1
+"""Of one evaluation for a person whose fields are all LONG_TEXT long; usual ones take less than a thousandth of it."""
+LONG_TEXT = 200
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?= \[[A-Z_]+\]$|$)", re.MULTILINE)
 _UNDECLARED = re.compile(r"undeclared reference to '([A-Za-z_]\w*)'")
 
@@ -55,14 +62,18 @@ def fields_of(expression: str) -> tuple[str, ...]:
 
 
 def check(expression: str) -> None:
-    """Raises WrongExpression: not CEL, not true or false, or too much work for people of whom all is empty."""
+    """Raises WrongExpression: not CEL, not true or false, or too much work for people of whom all is empty, or long."""
     compiled = _compiled(expression)
-    try:
-        _evaluated(compiled, dict.fromkeys(compiled.fields, ""))
-    except RuntimeError as error:
-        if "budget" in str(error):
-            raise WrongExpression("takes too many steps: make its lists shorter") from None
-        raise WrongExpression("cannot be evaluated") from None
+    for text in ("", "x" * LONG_TEXT):
+        began = time.thread_time()
+        try:
+            _evaluated(compiled, dict.fromkeys(compiled.fields, text))
+        except RuntimeError as error:
+            if "budget" in str(error):
+                raise WrongExpression("takes too many steps: make its lists shorter") from None
+            raise WrongExpression("cannot be evaluated") from None
+        if time.thread_time() - began > LONG_S:
+            raise WrongExpression("takes too long: make its lists and patterns shorter")
 
 
 def standing(expressions: tuple[str, ...], fields: Mapping[str, str]) -> Outside | Undecided | None:
@@ -93,7 +104,7 @@ def _evaluated(compiled: _Expression, fields: Mapping[str, str]) -> bool | None:
     return bool(value.value())
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _compiled(text: str) -> _Expression:
     if len(text) > LONGEST:
         raise WrongExpression(f"is over {LONGEST} characters")
@@ -101,6 +112,9 @@ def _compiled(text: str) -> _Expression:
         raise WrongExpression(
             f"has more than {BUILDS} of {', '.join(dict.fromkeys(built))}, and may take for ever: do with fewer"
         )
+    if (patterns := len(_MATCHES.findall(text))) > (0 if built else MATCHES):
+        allowed = f"the {MATCHES} that are allowed" if patterns > MATCHES else f"none beside {built[0]}"
+        raise WrongExpression(f"has {patterns} matches instead of {allowed}, and may take for ever: do with fewer")
     names: tuple[str, ...] = ()
     while True:
         environment = cel.NewEnv(variables=dict.fromkeys(names, cel.Type.STRING), extensions=[ext_strings.ExtStrings()])

@@ -377,6 +377,17 @@ def test_a_usual_target_may_be_left_alone(folder: Path) -> None:
     assert Mapping.model_validate_json(canonical(mapping)) == mapping
 
 
+@pytest.mark.parametrize("unmapped", ["5", '"department"', '["first_name", 5]', "[{}]"])
+def test_targets_left_alone_that_are_no_list_of_texts_are_a_fault(folder: Path, unmapped: str) -> None:
+    message = refusal(folder, FILE + f"unmapped = {unmapped}\nfields.department = false")
+    assert "mapping.unmapped" in message
+
+
+def test_more_than_fifty_expressions_are_refused(folder: Path) -> None:
+    message = refusal(folder, FILE + f"scope = {['true'] * 51}")
+    assert "mapping.scope: " in message
+
+
 def test_faults_of_the_mapping_are_told_beside_all_others(folder: Path) -> None:
     message = refusal(folder, FILE.replace('"live"', '"on"') + "state_field = 'cf_a'\n[mapping.fields]\ncf_a = 'a'")
     assert "mode: must be 'live', 'preview' or 'paused' (line 3)" in message
