@@ -242,14 +242,14 @@ def not_kept(
 
 def _is_lost(change: Change, before: Change | None) -> bool:
     """change: what is shown, and what was sent."""
-    shown, sent = (_squeezed(text or "") for text in change)
+    shown, sent = (squeezed(text or "") for text in change)
     if not shown:
         return bool(sent)
     cut = len(shown) >= PERSON_FIELD_MAX and sent.startswith(shown)
     return change == before and shown not in (sent, f"http{sent}", f"https{sent}") and not cut
 
 
-def _squeezed(text: str) -> str:
+def squeezed(text: str) -> str:
     """Its letters and digits, all that is sure to stay in another's form of a value. Empty for what stands for none."""
     found = "".join(character for character in unescape(text).casefold() if character.isalnum())
     return "" if found in ("false", "null") or not found.strip("0") else found

@@ -21,6 +21,7 @@ from stream.core.contact import (
     ContactPerson,
     ContactRow,
     display_names,
+    squeezed,
     writes,
 )
 from stream.core.guard import Headcount, decide
@@ -149,7 +150,7 @@ def line_of(trial: Trial, employee: EmployeeId, key: ContactKey | None, found: F
         action, why = "out of scope", trial.outside[employee]
     basis = Basis(
         reading="" if reading is None else _digest({"state": reading.state, "fields": reading.fields}),
-        contact=_digest({"contact": contact_id, "before": {name: old for name, (old, _) in changes.items()}}),
+        contact=_digest({"contact": contact_id, "before": _overwritten(changes)}),
         decision=_digest(None if state is None else fingerprint(state.desired)),
     )
     return Line(
@@ -236,6 +237,12 @@ def _created(desired: DesiredContact, employee: EmployeeId) -> Changes:
     fields = {name: getattr(desired, name) for name in (*PERSON_FIELDS, *CONTACT_FIELDS)} | desired.custom_fields
     name = desired.contact_name or display_names(desired.first_name, desired.last_name, employee)[0]
     return {target: (None, value) for target, value in ({"contact_name": name} | fields).items() if value}
+
+
+def _overwritten(changes: Changes) -> dict[str, str]:
+    """What the line would change for good: not what Zoho shows in a form of its own, which only a reading tells."""
+    forms = {name: (squeezed(old or ""), squeezed(new or "")) for name, (old, new) in changes.items()}
+    return {name: old for name, (old, new) in forms.items() if old != new}
 
 
 def _digest(value: object) -> str:
