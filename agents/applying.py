@@ -24,6 +24,7 @@ from stream.core.applying import NEWER, Applied, became, ended, release_of, sort
 from stream.core.folds import RELEASE
 from stream.core.order import in_order
 from stream.core.plan_line import Basis
+from stream.core.roster import rivals
 from stream.core.rows import Asked
 from stream.errors import RecordRefused
 from stream.records import (
@@ -92,7 +93,9 @@ class ApplyCommand:
 
     async def _carry_out(self, go: list[EmployeeId], made: Planned, applied: Applied, by: str) -> None:
         self._done = len(applied.done) + len(applied.moved)
-        await self._read(go)
+        await self._read(go, insists=True)
+        others = set[EmployeeId]().union(*(self._rivals(employee, made) for employee in go))
+        await self._read(sorted(others - {*go}, key=in_order), insists=False)
         await self._wishes_folded()
         preview = self._record.mode == "preview"
         due: dict[EmployeeId, tuple[ContactKey, int]] = {}
@@ -117,14 +120,18 @@ class ApplyCommand:
             await self._release(tuple(releases.values()), by)
         await self._paid(due, applied, preview=preview)
 
-    async def _read(self, go: list[EmployeeId]) -> None:
+    def _rivals(self, employee: EmployeeId, made: Planned) -> set[EmployeeId]:
+        """Who keeps the address from the employee by what is known, if the plan knows better: they are read as well."""
+        return rivals(employee, made.trial.person(employee).email, self._rows.address)
+
+    async def _read(self, people: list[EmployeeId], *, insists: bool) -> None:
         """Have them read, and return when that is folded: done, or not possible."""
         events: dict[EmployeeId, int] = {}
 
         async def append(event: HrEvent) -> None:
             events.update(dict.fromkeys(event.employees, (await self._append(event)).offset))
 
-        await reread(self._record.connection, go, "operator", append, self._clock.now(), insists=True)
+        await reread(self._record.connection, people, "operator", append, self._clock.now(), insists=insists)
         await _until(lambda: all(self._is_read(employee, offset) for employee, offset in events.items()))
 
     def _is_read(self, employee: EmployeeId, offset: int) -> bool:

@@ -25,7 +25,7 @@ from stream.core.order import in_order
 from stream.core.plan import Company as Paired
 from stream.core.plan import Plan, summed
 from stream.core.plan_line import Found, Line, as_applied, guarded, line_of, must_look, undecided
-from stream.core.roster import is_to_be_asked_about
+from stream.core.roster import is_to_be_asked_about, rivals
 from stream.core.rows import Address, Company, ContactState, Person
 from stream.core.trial import Reading, Trial
 from stream.core.window import day_told
@@ -169,7 +169,7 @@ class Planner:
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         with self._people.in_bulk():  # whom others' addresses concern, as they are by now
-            while unread := sorted(set(trial.touched.values()) - trial.readings.keys(), key=in_order):
+            while unread := sorted(self._concerned(trial) - trial.readings.keys(), key=in_order):
                 for employee in unread:
                     reading = await self._look.alone(employee)
                     insists = self._insists(self._rows.person(employee) or Person(), self._rows.contact, index)
@@ -198,6 +198,11 @@ class Planner:
             lines=said,
         )
         return Planned(plan, lines, trial)
+
+    def _concerned(self, trial: Trial) -> set[EmployeeId]:
+        """Whose contact would be another, and who states the address of somebody who was read."""
+        stated = ((employee, trial.person(employee).email) for employee in trial.readings)
+        return set(trial.touched.values()).union(*(rivals(who, email, trial.address) for who, email in stated))
 
     # -- BambooHR -----------------------------------------------------------------------------------------------------
 

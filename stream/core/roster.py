@@ -103,6 +103,13 @@ def is_to_be_asked_about(employee: EmployeeId, person: Person, address_of: Calla
     return claim is not None and claim.standing != "departed"
 
 
+def rivals(employee: EmployeeId, email: Email | None, address_of: Callable[[Email], Address | None]) -> set[EmployeeId]:
+    """Who else is taken for employed at the address, and so decides with whom it is."""
+    address = None if email is None else address_of(email)
+    claims = {} if address is None else address.claims
+    return {who for who, claim in claims.items() if who != employee and claim.standing != "departed"}
+
+
 def of_earlier_life(snapshot: EmployeeSnapshot) -> EmployeeSnapshot:
     """A reading that answers events of an earlier life of their topic: it is what is known, and settles nothing now."""
     return snapshot.model_copy(update={"through": NOTHING})

@@ -14,7 +14,18 @@ from stream.core import folds
 from stream.core.plan_line import WRITING
 from stream.core.rows import Company
 from stream.errors import RecordRefused
-from stream.records import Command, CommandOutcome, ContactKey, HrEvent, LeaverGuard, LogPosition, Mapping, Mode
+from stream.records import (
+    Command,
+    CommandOutcome,
+    ContactKey,
+    EmployeeId,
+    HrEvent,
+    LeaverGuard,
+    LogPosition,
+    Mapping,
+    Mode,
+    Source,
+)
 from tests.fake_clock import START
 from tests.planned_world import planned, planner_of
 from tests.small_world import ACME, COMMANDS, HR_EVENTS, SmallWorld, at, keep_contacts, person
@@ -237,3 +248,34 @@ def test_a_plan_of_another_mapping_or_of_a_paused_connection_is_refused() -> Non
         Owner(world, "paused").apply(plan)
     with pytest.raises(RecordRefused, match="another mapping"):
         Owner(world, "live").apply(plan.model_copy(update={"mapping": fingerprint(Mapping(leavers="leave"))}))
+
+
+@pytest.mark.parametrize("mode", ["live", "preview"])
+@pytest.mark.parametrize("left", ["terminated", "deleted"])
+def test_a_line_that_rests_on_somebody_who_has_left_is_carried_out(left: str, mode: Mode) -> None:
+    world = SmallWorld()
+    world.hire("7", person("ada@acme.test", id="7"))
+    world.settle()
+    world.clock.advance(120.0)
+    world.truth[EmployeeId("7")] = None if left == "deleted" else person("ada@acme.test", status="Terminated", id="7")
+    world.truth[EmployeeId("9")] = person("ada@acme.test", jobTitle="Lead", id="9")
+    plan = planned(world).plan
+    assert [(line.employee, line.action) for line in plan.lines] == [("9", "change")]
+    done = Owner(world, mode).apply(plan)
+    assert done.result["done"] == 1, done.result
+    (contact,) = world.zoho.contacts.values()
+    assert next(iter(contact.persons.values()))["designation"] == "Lead"
+
+
+def test_a_value_in_a_form_of_zohos_own_is_no_change_since_the_plan() -> None:
+    world = SmallWorld(Mapping(fields={"phone": Source(field="workPhone")}))
+    for number in range(60):
+        world.hire(str(number + 1), person(f"p{number}@acme.test", workPhone="+44 20 1"))
+    world.settle()
+    world.clock.advance(120.0)
+    for contact in world.zoho.contacts.values():
+        next(iter(contact.persons.values()))["phone"] = "+44201"
+    world.truth[EmployeeId("7")]["jobTitle"] = "Lead"  # type: ignore[index]
+    plan = planned(world).plan
+    assert [line.changes for line in plan.lines] == [{"designation": ("Engineer", "Lead")}]
+    assert Owner(world, "live").apply(plan).result["done"] == 1
