@@ -174,15 +174,24 @@ class Trace:
         if self.upsert is None or (self.end in (None, "held") and not self.outcomes):
             return []
         ended = [outcome for outcome in self.outcomes if outcome.action != "attempting"]
-        changes = {name: change for outcome in ended for name, change in outcome.changes.items()}
-        shown = "; ".join(f"{name}: {_shown(before)} -> {_shown(after)}" for name, (before, after) in changes.items())
+        written = [outcome for outcome in ended if outcome.action not in ("previewed", "held", "failed")]
+        changes = {name: change for outcome in written for name, change in outcome.changes.items()}
+        shown = "; ".join(f"{name}: {_value(before)} -> {_value(after)}" for name, (before, after) in changes.items())
+        nothing = "Zoho Books shows all as it should be." if self.end == "kept" else "Nothing was written."
+        if self.end == "previewed":
+            nothing = f"Nothing was written: `rosterbook plan` with employee {self.employee} shows what would change."
         calls = sum(outcome.calls for outcome in self.outcomes)
         said = ", ".join(dict.fromkeys(outcome.action for outcome in ended))
         why = next((f" {outcome.reason}" for outcome in ended if outcome.reason), "")
         return [
-            Step("fields", f"{shown}." if shown else "Zoho Books shows all as it should be."),
+            Step("fields", f"{shown}." if shown else nothing),
             Step("calls", f"{calls} to Zoho Books: {said}.{why}"),
         ]
+
+
+def _value(text: str | None) -> str:
+    """Of a field in Zoho Books."""
+    return repr(text) if text else "nothing"
 
 
 def _end(outcome: SyncOutcome, wanted: int) -> End | None:

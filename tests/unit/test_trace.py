@@ -58,8 +58,11 @@ def test_how_a_debt_was_parked_says_how_it_ended(action: str, end: str | None) -
     found.claimed(EMAIL, address("7"))
     found.wished(upsert())
     more = {"operation": "create"} if action == "attempting" else {"parks": READ, "reason": "It is so."}
-    found.learnt(outcome(action, **more))
+    found.learnt(outcome(action, **more, changes={"email": (None, EMAIL)}))
     assert found.end == end
+    for step in found.steps():
+        if step.step == "fields":
+            assert step.says.startswith("Nothing was written"), "whatever it would have been"
 
 
 def test_who_needs_no_contact_and_who_shares_an_address_need_no_outcome() -> None:
