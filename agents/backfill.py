@@ -32,7 +32,7 @@ from stream.lane import Lane
 from stream.patience import Patience
 from stream.records import CommandOutcome, Connection, ContactKey, Email, EmployeeId
 from stream.telemetry import log
-from stream.zoho.index import ContactIndex
+from stream.zoho.index import CLOCK_SKEW, ContactIndex
 
 logger = log("backfill")
 
@@ -155,7 +155,11 @@ class Backfill:
             return Known(person.shown)
         state = self._state_of(person.contact_key)
         moved = self._index.has_moved(state)
-        return Known(person.shown, insists=moved, changed=moved and state is not None and state.modified_at is not None)
+        if not moved or state is None or state.modified_at is None:
+            return Known(person.shown, insists=moved)
+        there, _ = self._index.seen(state.contact_id)
+        may_lag = not there and state.modified_at > self._clock.now() - CLOCK_SKEW  # made as the list was read
+        return Known(person.shown, insists=True, changed=not may_lag)
 
     def _missed(self, waiting: int) -> str:
         """What webhooks and polls had missed; everybody is new to a first load. waiting: who is not put right."""
@@ -233,6 +237,9 @@ class Backfill:
             **({} if found is None else told(found)),
         }
         others = f" {doubles.said(doubled)}" if doubled else ""
+        if self._record.mode == "live" and self._record.reconcile.drift != "leave" and not self._index.filled:
+            result["drift_unknown"] = True
+            others += " What was changed by hand in Zoho Books was not looked for: its list of contacts kept changing."
         if not sweep.people:
             return Done("BambooHR lists nobody: give the key's user access to all employees.", result)
         if self._record.mode == "preview":

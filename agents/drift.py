@@ -77,9 +77,8 @@ class FindDrift:
         if not is_to_be_looked_at(state, there, modified_at):
             return () if state.drifted is None else state.drifted.fields
         actual: ActualContact | None = None
-        try:
-            if there:
-                actual = without_unknown_persons(await patience(partial(self._read, contact)))
+        try:  # also one that the list does not show: it may lag behind what was made
+            actual = without_unknown_persons(await patience(partial(self._read, contact)))
         except NotFound:
             self._index.gone(contact)
             modified_at = None

@@ -125,6 +125,8 @@ class Planner:
         self._fields = fields_to_read(record.mapping)
         self._look = LookAtPeople(hr, self._fields, self._patience)
         self._looked = self._to_look = 0
+        self._is_unlisted = False
+        """Whether the list of contacts was wanted, and could not be had."""
         self._undecided: dict[EmployeeId, str] = {}
         """For whom the filter cannot be decided, and why."""
 
@@ -145,6 +147,7 @@ class Planner:
         if record.mode == "paused":
             raise RecordRefused(f"The connection is paused: `rosterbook connection resume {record.connection}` first.")
         self._looked = self._to_look = 0
+        self._is_unlisted = False
         self._undecided.clear()
         index = ContactIndex(self._books, self._clock, field=record.mapping.match)
         readings = await self._chosen_by(choice, index)
@@ -214,6 +217,7 @@ class Planner:
         if choice.everybody or (len(readings) > FEW and len(readings) * PER_PAGE > len(list(self._rows.keys()))):
             with self._contacts.in_bulk():
                 await index.fill(self._patience)
+            self._is_unlisted = not index.filled
         if not choice.employees:
             with self._people.in_bulk():
                 absent = await self._read_absent(seen.keys(), index)
@@ -351,8 +355,10 @@ class Planner:
     def _insists(
         self, person: Person, state_of: Callable[[ContactKey], ContactState | None], index: ContactIndex
     ) -> bool:
-        """Whether their contact, as it is by now, may be another one than we know; without the list, each may be."""
-        if self._record.reconcile.drift != "put back" or person.contact_key is None:
+        """Whether their contact, as it is by now, may be another one than we know. Of a few, each may be; of everybody
+        that is not known where the list could not be had, as it is not to a sweep.
+        """
+        if self._record.reconcile.drift != "put back" or person.contact_key is None or self._is_unlisted:
             return False
         return not index.filled or index.has_moved(state_of(person.contact_key))
 

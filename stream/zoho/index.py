@@ -69,6 +69,7 @@ class ContactIndex:
         self._written.clear()
         self._since: datetime | None = None
         self._fresh_at = self._unsure_at = -math.inf
+        self._is_sorted = True
         self.filled = False
 
     async def fill(self, page_of: Callable[[Callable[[], Awaitable[Page]]], Awaitable[Page]]) -> None:
@@ -115,9 +116,10 @@ class ContactIndex:
         counted: awaits a call of the client. Raises what the client raises.
         """
         async with self._refreshing:  # whoever comes meanwhile waits for the one call
-            if self.filled and not self.fresh:
+            if self.filled and self._is_sorted and not self.fresh:
                 await self._refresh(counted)
-        return list(self._by_email.get(email_key(email), {}).values()) if self.filled else None
+        known = self.filled and self._is_sorted
+        return list(self._by_email.get(email_key(email), {}).values()) if known else None
 
     def holding(self, value: str) -> ContactRow | None:
         """A contact that had this value in the field when it was seen last. None says nothing: whether every
@@ -182,7 +184,7 @@ class ContactIndex:
         if self._since is None:
             return  # cleared meanwhile
         if rows is None:
-            self.clear()  # Zoho does not sort as asked: what has changed cannot be told from the rest
+            self._is_sorted = False  # what has changed cannot be told from the rest; what was seen before stays known
             return
         for row in rows:
             self._take(row, asked)

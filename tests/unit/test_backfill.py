@@ -364,6 +364,10 @@ def test_a_contact_has_moved_when_zoho_shows_another_time_of_change_than_we_know
     world.index.clear()
     assert not owner.load._known(world.tables.people[EmployeeId("1")]).insists, "nothing is known"
     del world.zoho.contacts[contact.contact_id]
+    drive(world.index.fill(Patience()))
+    known = owner.load._known(world.tables.people[EmployeeId("1")])
+    assert (known.insists, known.changed) == (True, False), "a list may lag behind what was made just before"
+    world.clock.advance(3600.0)
     assert moved("1"), "somebody deleted it"
 
 
@@ -417,6 +421,20 @@ def test_whose_contact_is_held_or_failed_is_not_put_right(employee: str, repaire
     done = owner.carried_out()
     assert (done.result["set_aside"], done.result["repaired"]) == (1, repaired)
     assert done.says.endswith("put right: 2, waiting: 1." if repaired == 2 else "put right: 3.")
+
+
+def test_where_the_contacts_could_not_be_listed_it_says_that_drift_was_not_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner = Owner([Sweep(began=1, people=1, total=1, ended=True)])
+
+    async def not_filled(patience: Patience) -> None:
+        return None
+
+    monkeypatch.setattr(owner.world.index, "fill", not_filled)
+    done = owner.carried_out()
+    assert done.result["drift_unknown"] is True
+    assert done.says.endswith("was not looked for: its list of contacts kept changing.")
 
 
 def test_in_preview_nothing_is_put_right_and_zoho_may_be_away(monkeypatch: pytest.MonkeyPatch) -> None:

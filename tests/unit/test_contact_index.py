@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from stream.zoho.models import Page
 from tests.fake_clock import FakeClock
 from tests.memory_zoho import MemoryZoho
 from tests.small_world import SmallWorld, person
+from tests.unit.test_keep_contacts import key_of
 
 A_MINUTE = 60.0
 
@@ -256,7 +258,14 @@ def test_where_zoho_does_not_sort_by_change_everybody_is_searched_for() -> None:
         world.settle()
     assert (world.zoho.count("modified"), world.zoho.count("find")) == (1, 2)
     assert world.zoho.showing("ada@acme.test") == [theirs]
-    assert not world.index.filled
+    assert found(world.index, "ada@acme.test") is None
+    world.zoho.add("bo@acme.test")
+    theirs.modified = world.clock.now() + timedelta(seconds=9)
+    state = world.tables.contacts[key_of(world, "0")]
+    assert not world.index.has_moved(state), "as it was when the list was read"
+    assert world.index.is_doubled(state) is False
+    run(world.index.fill(Patience()))
+    assert world.index.has_moved(state)
 
 
 def test_a_cleared_index_knows_nothing_and_keeps_nothing() -> None:

@@ -65,7 +65,7 @@ def test_a_contact_is_read_once_for_each_time_that_somebody_changes_it(world: Sm
     del world.zoho.contacts[contact.contact_id]
     reads = world.zoho.count("contact")
     assert look(world) == look(world) == {"2": GONE}
-    assert world.zoho.count("contact") == reads, "the list says so"
+    assert world.zoho.count("contact") == reads + 1, "a list may lag behind what was made: it is asked for once"
 
 
 def test_a_leaver_whose_time_of_change_is_not_known_is_read_once(world: SmallWorld) -> None:

@@ -11,7 +11,9 @@ from stream.bamboohr.models import EmployeePage
 from stream.core import folds
 from stream.core.schemas import CustomField
 from stream.errors import RecordRefused
+from stream.patience import Patience
 from stream.records import Decision, LeaverGuard, Mapping, Reconciling
+from stream.zoho.index import ContactIndex
 from tests.planned_world import HrOf, planned
 from tests.small_world import SmallWorld, person
 
@@ -161,6 +163,19 @@ def test_two_people_with_one_address_are_held_before_anything_was_loaded_as_the_
         world.hire(who, world.truth[who])  # type: ignore[index]
     world.settle()
     assert world.zoho.writes == 0
+
+
+def test_a_plan_of_everybody_reads_no_contact_more_where_their_list_could_not_be_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = company(60)
+
+    async def not_filled(self: ContactIndex, patience: Patience) -> None:
+        return None
+
+    monkeypatch.setattr(ContactIndex, "fill", not_filled)
+    assert planned(world).plan.counts["unchanged"] == 60
+    assert world.zoho.calls == []
 
 
 def test_a_list_whose_pages_go_round_is_refused() -> None:
