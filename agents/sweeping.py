@@ -53,8 +53,15 @@ class Sweeping:
         polled = await self._poll(asked)
         company = self._company()
         if company is None or company.swept_at is None:
-            hint = f" No first load was made yet: `rosterbook backfill {self._connection}` reads everybody."
-            return Done(polled.says + hint, {**polled.result, "sweep": None})
+            asked_before = None if company is None else company.asked.get(NAME)
+            loads = asked_before is not None and asked_before.debt.owed
+            state, does = (
+                ("The first load is under way", "watches it")
+                if loads
+                else ("No first load was made yet", "reads everybody")
+            )
+            hint = f"{state}: `rosterbook backfill {self._connection}` {does}."
+            return Done(f"{polled.says} {hint}", {**polled.result, "sweep": None})
         await self._swept(company, asked)
         if not isinstance(self._ended, Done):
             raise self._ended or RosterbookError("Whether everybody was read is not known: run this again.")

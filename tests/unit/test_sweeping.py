@@ -97,6 +97,9 @@ def test_before_a_first_load_nobody_is_loaded_and_the_command_is_named() -> None
     owner = Owner(Company(), ends=Done("Read."))
     done = owner.reconciled()
     assert done.says == "Polled. No first load was made yet: `rosterbook backfill acme` reads everybody."
+    load = Command(connection=ACME, command=NAME, asked_by="me", work=True, at=START)
+    done = Owner(folds.ask(Company(), load, at(COMMANDS, 3)), ends=Done("Read.", {})).reconciled()
+    assert done.says == "Polled. The first load is under way: `rosterbook backfill acme` watches it."
     assert done.result == {"looked_at": 7, "sweep": None}
     assert owner.commands == []
 
