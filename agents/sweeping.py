@@ -53,13 +53,9 @@ class Sweeping:
         polled = await self._poll(asked)
         company = self._company()
         if company is None or company.swept_at is None:
-            asked_before = None if company is None else company.asked.get(NAME)
-            loads = asked_before is not None and asked_before.debt.owed
-            state, does = (
-                ("The first load is under way", "watches it")
-                if loads
-                else ("No first load was made yet", "reads everybody")
-            )
+            state, does = "No first load was made yet", "reads everybody"
+            if company is not None and _under_way(company) is not None:
+                state, does = "The first load is under way", "watches it"
             hint = f"{state}: `rosterbook backfill {self._connection}` {does}."
             return Done(f"{polled.says} {hint}", {**polled.result, "sweep": None})
         await self._swept(company, asked)
@@ -69,10 +65,8 @@ class Sweeping:
 
     async def _swept(self, company: Company, asked: Asked) -> None:
         """Have everybody read, and return at the end of that."""
-        sweep = company.asked.get(NAME)
-        if sweep is not None and sweep.debt.owed:
-            wanted = sweep.debt.wanted
-        else:
+        wanted = _under_way(company)
+        if wanted is None:
             order = Command(
                 connection=self._connection, command=NAME, asked_by=RECONCILE, work=True, at=self._clock.now()
             )
@@ -96,3 +90,9 @@ class Sweeping:
         people = 0 if sweep is None else sweep.progress.get("people", 0)
         says = f"Everybody is being read: {people} people so far."
         return progress(self._connection, RECONCILE, company, says, self._clock.now(), asked=asked)
+
+
+def _under_way(company: Company) -> int | None:
+    """Up to which command the reading of everybody is owed; None where it is not."""
+    sweep = company.asked.get(NAME)
+    return sweep.debt.wanted if sweep is not None and sweep.debt.owed else None
