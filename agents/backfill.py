@@ -8,6 +8,7 @@ connection reads list and contacts anew, and leaves out whoever was read since t
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
 from contextlib import aclosing
 
@@ -170,8 +171,10 @@ class Backfill:
         for kind, count in sorted(sweep.found.items()):
             named = [employee for employee, found in sweep.named.items() if found == kind]
             kinds.append(f"{count} {kind}" + (f" (employees {some(named)})" if named else ""))
+        reasons = ", ".join(f"{count} {why}" for why, count in sorted(Counter(sweep.why.values()).items()))
+        why = f"; why: {reasons}" if reasons else ""
         waits = f", waiting: {waiting}" if waiting else ""
-        return f" Found: {', '.join(kinds)}; put right: {sum(sweep.found.values()) - waiting}{waits}."
+        return f" Found: {', '.join(kinds)}{why}; put right: {sum(sweep.found.values()) - waiting}{waits}."
 
     async def _find_drift(self) -> Differing | None:
         """None where it was not looked for."""
@@ -232,7 +235,7 @@ class Backfill:
             "set_aside": set_aside,
             "differed": {**dict(sorted(sweep.found.items()))},
             "repaired": differed - waiting,
-            "found": [{"employee": employee, "what": kind} for employee, kind in named],
+            "found": [{"employee": who, "what": kind, "why": sweep.why.get(who)} for who, kind in named],
             "doubled": [*sorted(doubled, key=in_order)[:SHOWN]],
             **({} if found is None else told(found)),
         }

@@ -24,9 +24,9 @@ from stream.clock import Clock
 from stream.codec import fingerprint
 from stream.core import roster
 from stream.core.mapping import fields_to_read
-from stream.core.repair import Finding, Known, finding
+from stream.core.repair import Finding, Known, Missed, Why, finding, why_missed
 from stream.core.rows import Address, Person
-from stream.core.window import day_told
+from stream.core.window import day_in, day_told
 from stream.patience import Patience
 from stream.records import AnyRecord, ConnectionId, Email, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Model
 from stream.records import Mapping as FieldMapping
@@ -45,7 +45,8 @@ class Sweep(Model):
 
     began: hr-events offset of its first page. after: cursor of the next page. people: that the pages have shown so far,
     of `total`, where BambooHR says how many there are. ended: there is no further page. found: how many had what
-    kind of fault, and named: who, up to NAMED; of those who are read alone that is known once `found_alone` is asked.
+    kind of fault, and named: who, up to NAMED, and why they had been missed; of those who are read alone that is known
+    once `found_alone` is asked.
     """
 
     began: int | None = None
@@ -55,20 +56,23 @@ class Sweep(Model):
     ended: bool = False
     found: dict[Finding, int] = {}
     named: dict[EmployeeId, Finding] = {}
+    why: dict[EmployeeId, Why] = {}
 
     @property
     def anew(self) -> Sweep:
         """From the first page, without those who were read already: for the next owner, who has not seen who was on the
         pages before.
         """
-        return Sweep(began=self.began, found=self.found, named=self.named)
+        return Sweep(began=self.began, found=self.found, named=self.named, why=self.why)
 
-    def with_found(self, people: Mapping[EmployeeId, Finding]) -> Sweep:
-        named = {**self.named, **people}
+    def with_found(self, people: Mapping[EmployeeId, Missed]) -> Sweep:
+        found = Counter(self.found) + Counter(one.what for one in people.values())
+        named = dict(islice(people.items(), max(0, NAMED - len(self.named))))
         return self.model_copy(
             update={
-                "found": dict(Counter(self.found) + Counter(people.values())),
-                "named": dict(islice(named.items(), NAMED)),
+                "found": dict(found),
+                "named": {**self.named, **{who: one.what for who, one in named.items()}},
+                "why": {**self.why, **{who: one.why for who, one in named.items()}},
             }
         )
 
@@ -149,6 +153,7 @@ class ReadEverybody:
                 ended=page.next is None,
                 found=sweep.found,
                 named=sweep.named,
+                why=sweep.why,
             ).with_found(found)
             if sweep.ended:
                 must_be_whole(sweep.people, sweep.total)
@@ -172,7 +177,7 @@ class ReadEverybody:
 
     async def _append(
         self, snapshots: Mapping[EmployeeId, EmployeeSnapshot], began: int, known: Callable[[Person], Known]
-    ) -> dict[EmployeeId, Finding]:
+    ) -> dict[EmployeeId, Missed]:
         """Append those that bring news of people who are due, or have them read alone, and return when that is folded;
         what was found of the former.
         """
@@ -192,7 +197,7 @@ class ReadEverybody:
                 before_it = known(person)
                 snapshot = snapshots[employee].model_copy(update={"insists": before_it.insists})
                 if self._brings_news(snapshot):
-                    told[employee] = before_it
+                    told[employee] = self._explained(person, before_it)
                     batch.append(snapshot)
             before, newest = newest, (await self._log.append_all(batch))[-1] if batch else newest
             if before is not None:
@@ -205,17 +210,22 @@ class ReadEverybody:
 
     async def read_alone(self, people: Mapping[EmployeeId, Known]) -> None:
         """Return when the rows know that these are to be read by the lane."""
-        self._read_alone |= people
+        for who, known in people.items():
+            self._read_alone[who] = self._explained(self._person_of(who) or Person(), known)
         for insists in (False, True):
             due = [who for who, known in people.items() if known.insists is insists]
             await reread(self._connection, due, "sweep", self._append_and_fold, self._clock.now(), insists=insists)
 
-    def found_alone(self) -> dict[EmployeeId, Finding]:
+    def found_alone(self) -> dict[EmployeeId, Missed]:
         """What the lane found of those whom it read since this was asked last."""
         people, self._read_alone = self._read_alone, {}
         return self._found(people)
 
-    def _found(self, people: Mapping[EmployeeId, Known]) -> dict[EmployeeId, Finding]:
+    def _explained(self, person: Person, known: Known) -> Known:
+        today = day_in(self._time_zone, self._clock.now())
+        return known._replace(why=why_missed(person, self._mapping_version, today))
+
+    def _found(self, people: Mapping[EmployeeId, Known]) -> dict[EmployeeId, Missed]:
         kinds = {who: finding(known, self._person_of(who) or Person()) for who, known in people.items()}
         return {who: kind for who, kind in kinds.items() if kind is not None}
 

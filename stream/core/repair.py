@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, NamedTuple
 
+from stream.core.debt import NOTHING
 from stream.core.rows import ContactState, Person
 from stream.records import ContactKey, DesiredContact
 
@@ -30,24 +32,47 @@ left, one that somebody changed by hand and that is put back.
 """
 
 
+Why = Literal["never read", "another mapping", "a date", "not told", "by hand"]
+"""Why they had been missed. not told: neither a webhook nor BambooHR's change feed told of it. a date: the day alone
+decides, such as that of a start. by hand: in Zoho Books.
+"""
+
+
+class Missed(NamedTuple):
+    """What a reading of everybody finds of one."""
+
+    what: Finding
+    why: Why = "not told"
+
+
 class Known(NamedTuple):
     """Of somebody before a reading. shown: what their contact was to show. insists: it is to be looked at even if the
-    reading brings nothing new. changed: since somebody changed it by hand.
+    reading brings nothing new. changed: since somebody changed it by hand. why: the reading will differ, if it does.
     """
 
     shown: DesiredContact | None
     insists: bool = False
     changed: bool = False
+    why: Why = "not told"
 
 
-def finding(before: Known, after: Person) -> Finding | None:
+def why_missed(before: Person, mapping: str, today: date) -> Why:
+    """Of somebody whose reading will differ from the row. mapping: the version of the reading."""
+    if before.snapshot == NOTHING:
+        return "never read"
+    if before.mapping != mapping:
+        return "another mapping"
+    return "a date" if before.decides_on is not None and before.decides_on <= today else "not told"
+
+
+def finding(before: Known, after: Person) -> Missed | None:
     """after: the row with the reading."""
     if before.shown is None:
-        return "missing" if after.shown is not None and after.shown.active else None
+        return Missed("missing", before.why) if after.shown is not None and after.shown.active else None
     if before.shown != after.shown:
         left = before.shown.active and after.shown is not None and after.shown.active is False
-        return "left" if left else "stale"
-    return "changed in Zoho Books" if before.changed else None
+        return Missed("left" if left else "stale", before.why)
+    return Missed("changed in Zoho Books", "by hand") if before.changed else None
 
 
 def standing(

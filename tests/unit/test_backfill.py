@@ -17,7 +17,7 @@ from stream.bamboohr.everybody import NAMED, Sweep
 from stream.core import folds
 from stream.core.debt import Debt
 from stream.core.forecast import Limits
-from stream.core.repair import Finding, Known
+from stream.core.repair import Known, Missed
 from stream.core.rows import Company, Person
 from stream.errors import RecordRefused
 from stream.patience import Patience
@@ -93,7 +93,7 @@ class Owner:
         self.company = folds.ask(Company(), command(), at(COMMANDS, 3))
         self.told: list[CommandOutcome] = []
         self.alone: dict[EmployeeId, Known] = {}
-        self.found: dict[EmployeeId, Finding] = {}
+        self.found: dict[EmployeeId, Missed] = {}
         self.load = Backfill(
             connection(mode).model_copy(update={"reconcile": reconcile or Reconciling()}),
             people=cast(Any, self.people),
@@ -123,7 +123,7 @@ class Owner:
     async def read_alone(self, people: Mapping[EmployeeId, Known]) -> None:
         self.alone |= people
 
-    def found_alone(self) -> dict[EmployeeId, Finding]:
+    def found_alone(self) -> dict[EmployeeId, Missed]:
         return self.found
 
     async def wishes_folded(self) -> None: ...
@@ -250,7 +250,7 @@ def test_an_absence_is_looked_into_where_a_contact_was_changed_by_hand_or_somebo
     contacts = {one.email: one for one in world.zoho.contacts.values()}
     contacts["ada@acme.test"].active, contacts["ada@acme.test"].modified = True, world.clock.now()
     del world.zoho.contacts[contacts["bo@acme.test"].contact_id]  # who left needs none
-    owner.found = {EmployeeId("4"): "left"}
+    owner.found = {EmployeeId("4"): Missed("left")}
     done = owner.carried_out()
     assert {who: known.insists for who, known in owner.alone.items()} == {"1": True, "4": False}
     assert done.result["differed"] == {"left": 1}
@@ -385,14 +385,22 @@ def test_a_contact_whose_time_of_change_zoho_did_not_tell_is_read_once_more() ->
     assert not known.changed, "and so nobody is said to have changed it"
 
 
-FOUND: dict[EmployeeId, Finding] = {EmployeeId("12"): "stale", EmployeeId("3"): "stale", EmployeeId("7"): "left"}
+WHY = "why: 1 another mapping, 2 not told"
+FOUND = {
+    EmployeeId("12"): Missed("stale"),
+    EmployeeId("3"): Missed("stale", "another mapping"),
+    EmployeeId("7"): Missed("left"),
+}
 
 
 @pytest.mark.parametrize(
     ("swept", "says"),
     [
         (None, "should be."),
-        (START, "should be. Found: 1 left (employees 7), 2 stale (employees 3, 12); put right: 3."),
+        (
+            START,
+            f"should be. Found: 1 left (employees 7), 2 stale (employees 3, 12); {WHY}; put right: 3.",
+        ),
     ],
 )
 def test_what_was_found_is_told_but_not_after_a_first_load_to_which_everybody_is_new(swept: Any, says: str) -> None:
@@ -403,9 +411,9 @@ def test_what_was_found_is_told_but_not_after_a_first_load_to_which_everybody_is
     assert done.result["differed"] == {"left": 1, "stale": 2}
     assert done.result["repaired"] == 3
     assert done.result["found"] == [
-        {"employee": "3", "what": "stale"},
-        {"employee": "7", "what": "left"},
-        {"employee": "12", "what": "stale"},
+        {"employee": "3", "what": "stale", "why": "another mapping"},
+        {"employee": "7", "what": "left", "why": "not told"},
+        {"employee": "12", "what": "stale", "why": "not told"},
     ]
 
 
@@ -448,7 +456,7 @@ def test_in_preview_nothing_is_put_right_and_zoho_may_be_away(monkeypatch: pytes
 
 
 def test_of_more_people_than_it_names_it_does_not_say_that_one_is_put_right_who_may_wait() -> None:
-    many = {EmployeeId(str(number)): cast(Finding, "stale") for number in range(NAMED + 1)}
+    many = {EmployeeId(str(number)): Missed("stale") for number in range(NAMED + 1)}
     owner = Owner([Sweep(began=1, people=2000, total=2000, ended=True).with_found(many)])
     owner.world.hire(str(NAMED), person())
     (key,) = owner.world.tables.contacts
@@ -466,8 +474,9 @@ def test_what_one_owner_found_the_next_one_knows() -> None:
     owner = Owner([first, RecordRefused("cut off")], [first.anew.model_copy(update={"people": 4, "ended": True})])
     with pytest.raises(RecordRefused):
         owner.carried_out()
-    assert first.anew.named == FOUND
-    owner.found = {EmployeeId("5"): "missing"}
+    assert first.anew.named == {who: one.what for who, one in FOUND.items()}
+    assert first.anew.why == {who: one.why for who, one in FOUND.items()}
+    owner.found = {EmployeeId("5"): Missed("missing")}
     done = owner.carried_out()
     assert owner.begun == [Sweep(), first.anew]
     assert done.result["differed"] == {"left": 1, "missing": 1, "stale": 2}

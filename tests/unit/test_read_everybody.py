@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+import orjson
 import pytest
 
 from stream.bamboohr.client import PageMoved
@@ -13,7 +14,7 @@ from stream.bamboohr.listed import LISTED_AS
 from stream.bamboohr.models import EmployeePage
 from stream.core.debt import Debt
 from stream.core.mapping import FIELDS, desired_contact
-from stream.core.repair import Known
+from stream.core.repair import Known, Missed
 from stream.core.rows import Person
 from stream.errors import Unavailable
 from stream.patience import Patience
@@ -126,7 +127,7 @@ async def test_who_the_list_tells_too_little_of_for_the_mapping_is_read_alone() 
     assert [(one.employee, one.fields["id"]) for one in company.snapshots] == [("1", "1")]
     assert [(event.employees, event.kind) for event in company.events] == [((), "sweep"), (("2", "3"), "sweep")]
     company.tables.people[EmployeeId("3")] = Person(shown=desired_contact(person(), company.mapping, active=True))
-    assert company.reader.found_alone() == {"3": "missing"}
+    assert company.reader.found_alone() == {"3": Missed("missing", "never read")}
     assert not company.reader.found_alone(), "each is told of once"
 
 
@@ -249,6 +250,13 @@ async def test_what_was_missing_stale_or_left_over_is_counted_with_the_page() ->
     (second,) = [one async for one in company.reader.pages(Sweep(), Patience(RetryPolicy(first=0.0)), known)]
     assert second.found == {"changed in Zoho Books": 1, "stale": 1, "left": 1, "missing": 1}
     assert sorted(second.named.values()) == sorted(second.found)
+    assert {second.named[who]: why for who, why in second.why.items()} == {
+        "changed in Zoho Books": "by hand",
+        "stale": "not told",
+        "left": "not told",
+        "missing": "never read",
+    }
+    assert Sweep.model_validate(orjson.loads(orjson.dumps(second.model_dump()))) == second
 
 
 async def test_its_snapshots_tell_the_day_where_the_company_is() -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from stream.core.repair import Repair, standing
+from datetime import date
+from typing import Any
+
+import pytest
+
+from stream.core.repair import Repair, standing, why_missed
+from stream.core.rows import Person
 from stream.records import EmployeeId
 from tests.small_world import SmallWorld, person
 
@@ -43,3 +49,18 @@ def test_who_shows_the_same_after_the_reading_needed_no_repair() -> None:
     repair = Repair(wanted=len(world.hr_events), shown=world.tables.people[ADA].shown)
     world.hire(ADA, person())
     assert stands(world, repair) == "same"
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({}, "never read"),
+        ({"snapshot": 3, "mapping": "m"}, "not told"),
+        ({"snapshot": 3, "mapping": "another"}, "another mapping"),
+        ({"snapshot": 3, "mapping": "m", "decides_on": date(2026, 3, 1)}, "a date"),
+        ({"snapshot": 3, "mapping": "m", "decides_on": date(2026, 3, 2)}, "a date"),
+        ({"snapshot": 3, "mapping": "m", "decides_on": date(2026, 3, 3)}, "not told"),
+    ],
+)
+def test_why_somebody_had_been_missed(row: dict[str, Any], why: str) -> None:
+    assert why_missed(Person(**row), "m", date(2026, 3, 2)) == why
