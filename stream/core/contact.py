@@ -235,8 +235,8 @@ def not_kept(
     Zoho may drop a field silently (seen live), such as a custom field that somebody has deleted. A value in a form of
     Zoho's own was kept. before: None of a new contact.
     """
-    then = {} if before is None else writes(desired, before, employee).changes
     now = writes(desired, after, employee).changes
+    then = writes(desired, before, employee).changes if now and before is not None else {}
     return tuple(sorted(name for name, change in now.items() if name != "status" and _is_lost(change, then.get(name))))
 
 
