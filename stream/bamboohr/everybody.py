@@ -145,16 +145,8 @@ class ReadEverybody:
             self.on_list.update(rows)
             snapshots = {who: self._snapshot(who, fields, cause, read_at) for who, fields in rows.items()}
             found = await self._append(snapshots, began, known)
-            sweep = Sweep(
-                began=began,
-                after=page.next,
-                people=sweep.people + len(rows),
-                total=page.total,
-                ended=page.next is None,
-                found=sweep.found,
-                named=sweep.named,
-                why=sweep.why,
-            ).with_found(found)
+            come = {"began": began, "after": page.next, "total": page.total, "ended": page.next is None}
+            sweep = sweep.with_found(found).model_copy(update={**come, "people": sweep.people + len(rows)})
             if sweep.ended:
                 must_be_whole(sweep.people, sweep.total)
             yield sweep
