@@ -114,6 +114,8 @@ WRITABLE = ("salutation", *PERSON_FIELDS, "skype")
 
 Change = tuple[str | None, str | None]
 """Before and after."""
+Changes = dict[str, Change]
+"""By field of the contact."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Writes:
     update: dict[str, Any] | None = None
     activate: bool = False
     deactivate: bool = False
-    changes: dict[str, Change] = field(default_factory=dict)
+    changes: Changes = field(default_factory=dict)
 
     @property
     def none(self) -> bool:
@@ -204,7 +206,7 @@ def identifier_given_up(desired: DesiredContact, actual: ActualContact, field: s
     return address_alone(desired, actual).model_copy(update={"email": None, "custom_fields": {field: ""}})
 
 
-def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, Change]:
+def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> Changes:
     """Of what is wanted; Zoho keeps no surrounding spaces."""
     return {
         name: (before.get(name), value)

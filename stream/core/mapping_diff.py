@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from stream.core.claim import Brought, brought
-from stream.core.contact import display_names
+from stream.core.contact import Changes, display_names
 from stream.core.mapping import fields_to_read
 from stream.core.order import in_order
 from stream.core.rows import ContactState, Person, Seen
@@ -21,7 +21,7 @@ class Difference:
     """changes: field of the contact, `status` and `scope` among them -> (under the one, under the other)."""
 
     employee: EmployeeId
-    changes: dict[str, tuple[str | None, str | None]]
+    changes: Changes
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _has_left(found: Brought) -> bool:
     return found.claim is None or (found.claim.standing == "departed" and not found.claim.desired.active)
 
 
-def _changes(before: dict[str, str | None], after: dict[str, str | None]) -> dict[str, tuple[str | None, str | None]]:
+def _changes(before: dict[str, str | None], after: dict[str, str | None]) -> Changes:
     """What is not known afterwards is not touched."""
     return {
         name: (before.get(name), value)

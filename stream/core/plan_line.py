@@ -18,6 +18,7 @@ from stream.core.contact import (
     CONTACT_FIELDS,
     PERSON_FIELDS,
     ActualContact,
+    Changes,
     ContactPerson,
     ContactRow,
     display_names,
@@ -35,8 +36,6 @@ Action = Literal["create", "change", "reactivate", "deactivate", "held", "out of
 ACTIONS: tuple[Action, ...] = ("create", "change", "reactivate", "deactivate", "held", "out of scope", "unchanged")
 """In the order in which they are shown."""
 WRITING: tuple[Action, ...] = ("create", "change", "reactivate", "deactivate")
-
-Changes = dict[str, tuple[str | None, str | None]]
 
 
 class Basis(Model):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from stream.core.contact import ActualContact, ContactRow
+from stream.core.contact import ActualContact, Changes, ContactRow
 from stream.core.rows import ContactState
 from stream.core.schemas import CustomField
 from stream.lane import Paid, Said
@@ -49,7 +49,7 @@ class Payment:
     last: LogPosition | None = None
     calls: int = 0
     asked: bool = False
-    changes: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    changes: Changes = field(default_factory=dict)
 
     @property
     def desired(self) -> DesiredContact:
