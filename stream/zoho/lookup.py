@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from stream.core.contact import ActualContact, ContactRow, adoptable, row_of, spellings, without_unknown_persons
+from stream.core.contact import ActualContact, ContactRow, adoptable, row_of, spellings
 from stream.core.matching import may_stand_for
 from stream.core.rows import ContactState
 from stream.errors import NotFound, RecordRefused
@@ -141,13 +141,7 @@ class Lookup:
 
     async def shown(self, payment: Payment, contact: ContactId) -> ActualContact:
         """The contact as it is now. Raises NotFound."""
-        try:
-            actual = without_unknown_persons(await payment.counted(self._client.contact(contact)))
-        except NotFound:
-            self._index.gone(contact)
-            raise
-        self._index.saw(actual)
-        return actual
+        return await payment.shown(self._client, self._index, contact)
 
     async def _search(self, payment: Payment) -> ContactRow | None:
         """The contact with the person's address; after a lost create, first one with the address that it carried."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from stream.core.contact import ActualContact, Changes, ContactRow
+from stream.core.contact import ActualContact, Changes, ContactRow, without_unknown_persons
 from stream.core.rows import ContactState
 from stream.core.schemas import CustomField
+from stream.errors import NotFound
 from stream.lane import Paid, Said
 from stream.records import ContactId, ContactKey, DesiredContact, LogPosition
+from stream.zoho.index import ContactIndex
 
 T = TypeVar("T")
 
@@ -60,6 +62,16 @@ class Payment:
         self.calls += 1
         self.asked = True
         return await call
+
+    async def shown(self, client: Contacts, index: ContactIndex, contact: ContactId) -> ActualContact:
+        """The contact as it is now, which the index takes up. Raises NotFound."""
+        try:
+            actual = without_unknown_persons(await self.counted(client.contact(contact)))
+        except NotFound:
+            index.gone(contact)
+            raise
+        index.saw(actual)
+        return actual
 
     def ended(self, vendor: Said) -> Paid:
         assert self.last is not None

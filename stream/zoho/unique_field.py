@@ -53,12 +53,9 @@ class UniqueField:
         if (row := self._index.holding(value)) is None:
             return None
         try:
-            actual = await payment.counted(self._client.contact(row.contact_id))
+            return self._if_holding(value, await payment.shown(self._client, self._index, row.contact_id))
         except NotFound:
-            self._index.gone(row.contact_id)
             return None
-        self._index.saw(without_unknown_persons(actual))
-        return self._if_holding(value, actual)
 
     def _if_holding(self, value: str, actual: ActualContact) -> ActualContact | None:
         return without_unknown_persons(actual) if actual.custom_fields.get(self.name) == value else None
