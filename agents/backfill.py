@@ -28,6 +28,7 @@ from stream.core.order import in_order, some
 from stream.core.repair import Known
 from stream.core.roster import is_to_be_asked_about
 from stream.core.rows import Address, Asked, Company, ContactState, Person
+from stream.core.sharing import Sharing
 from stream.errors import RecordRefused, RosterbookError
 from stream.lane import Lane
 from stream.patience import Patience
@@ -55,6 +56,7 @@ class Backfill:
         people: Lane,
         contacts: Lane,
         everybody: ReadEverybody,
+        sharing: Sharing,
         index: ContactIndex,
         drift: FindDrift,
         state_of: Callable[[ContactKey], ContactState | None],
@@ -74,6 +76,7 @@ class Backfill:
         self._people = people
         self._contacts = contacts
         self._everybody = everybody
+        self._sharing = sharing
         self._index = index
         self._drift = drift
         self._state_of = state_of
@@ -96,6 +99,7 @@ class Backfill:
                 return await self._load()
         finally:
             self._index.clear()
+            self._sharing.forget()
 
     async def _load(self) -> Done:
         await self._fill()
@@ -105,6 +109,7 @@ class Backfill:
         await _paid(self._people)  # whom the list does not tell of, or not enough
         self._sweep = self._sweep.with_found(self._everybody.found_alone())
         await self._wishes_folded()
+        self._sharing.folded()
         await _paid(self._contacts)
         return await self._done(await self._find_drift())
 
@@ -207,6 +212,8 @@ class Backfill:
         await self._append(progress(self._record.connection, NAME, company, said, at, waits=waits, result=result))
 
     def _said(self, minutes: float) -> str:
+        if (listed := len(self._everybody.on_list)) and not self._sweep.people:
+            return f"{listed} people are on the list so far."
         of = "" if self._sweep.total is None else f" of {self._sweep.total}"
         return f"{self._sweep.people}{of} people read, {self._contacts.debts} contacts owed, about {minutes:g} minutes."
 

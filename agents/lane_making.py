@@ -47,6 +47,7 @@ from stream.core.day import Day
 from stream.core.mapping import fields_to_watch
 from stream.core.registration import living
 from stream.core.rows import Address, Company, ContactState, Person
+from stream.core.sharing import Sharing
 from stream.errors import RecordRefused
 from stream.fence import Fence
 from stream.kafka.event_log import EventLog
@@ -155,7 +156,8 @@ class LaneMaker:
         """
         people, bamboohr = self._people(record, number)
         leavers = self._leavers(record, number)
-        contacts, zoho, index = self._contacts(record, number, leavers)
+        sharing = Sharing(partial(self._company, record.connection, number))
+        contacts, zoho, index = self._contacts(record, number, leavers, sharing)
         upkeep = self._upkeep(record, bamboohr, kept)
         reconciler = self._reconciler(record, bamboohr, number, upkeep)
         completeness = Completeness(
@@ -167,7 +169,7 @@ class LaneMaker:
         sweeping = Sweeping(
             record.connection,
             reconciler.carry_out,
-            self._backfill(record, number, people, contacts, bamboohr, zoho, index),
+            self._backfill(record, number, people, contacts, sharing, bamboohr, zoho, index),
             company=lambda: self._company(record.connection, number),
             append=self.log.append,
             clock=self.clock,
@@ -234,6 +236,7 @@ class LaneMaker:
         number: int,
         people: Lane,
         contacts: Lane,
+        sharing: Sharing,
         client: BambooHr,
         books: ZohoBooks,
         index: ContactIndex,
@@ -250,6 +253,7 @@ class LaneMaker:
             mapping=record.mapping,
             person_of=lambda employee: self.people.get(number, f"{prefix}{employee}"),
             address_of=lambda email: self.addresses.get(number, f"{prefix}{email}"),
+            sharing=sharing,
             log=self.log,
             folded=folded,
             clock=self.clock,
@@ -276,6 +280,7 @@ class LaneMaker:
             people=people,
             contacts=contacts,
             everybody=everybody,
+            sharing=sharing,
             index=index,
             drift=drift,
             state_of=state_of,
@@ -394,7 +399,9 @@ class LaneMaker:
         company = partial(self._company, record.connection, number)
         return Leavers(record.connection, record.guard, company=company, append=self.log.append, clock=self.clock)
 
-    def _contacts(self, record: Connection, number: int, leavers: Leavers) -> tuple[Lane, ZohoBooks, ContactIndex]:
+    def _contacts(
+        self, record: Connection, number: int, leavers: Leavers, sharing: Sharing
+    ) -> tuple[Lane, ZohoBooks, ContactIndex]:
         """Keeps contacts."""
         connection, zoho = record.connection, record.zoho
         quota = Quota(per_minute=zoho.calls_per_minute, in_flight=zoho.calls_in_flight, per_day=zoho.calls_per_day)
@@ -422,6 +429,7 @@ class LaneMaker:
                 append=self.log.append,
                 guard=lane.guard,
                 leavers=leavers,
+                sharing=sharing,
                 clock=self.clock,
                 settle_time=self.settings.settle_time,
                 index=index,

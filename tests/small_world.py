@@ -16,6 +16,7 @@ from stream.core import folds, roster
 from stream.core.guard import is_waiting
 from stream.core.mapping import desired_contact
 from stream.core.rows import Address, Company, ContactState, Person
+from stream.core.sharing import Sharing
 from stream.errors import ConnectionTrouble, Retriable
 from stream.flood import FloodGuard, FloodPolicy
 from stream.lane import Paid
@@ -374,6 +375,7 @@ def keep_contacts(
     mapping: Mapping | None = None,
     guard: FloodGuard | None = None,
     leavers: Leavers | None = None,
+    sharing: Sharing | None = None,
     index: ContactIndex | None = None,
 ) -> KeepContacts:
     return KeepContacts(
@@ -385,6 +387,7 @@ def keep_contacts(
         append=append,
         guard=guard or FloodGuard(FloodPolicy()),
         leavers=leavers or Leavers(ACME, LeaverGuard(), company=lambda: None, append=append, clock=clock),
+        sharing=sharing or Sharing(lambda: None),
         clock=clock,
         settle_time=SETTLE_TIME,
         index=ContactIndex(zoho, clock) if index is None else index,

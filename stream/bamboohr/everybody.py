@@ -1,11 +1,12 @@
 """Reads everybody from BambooHR's list, page after page, and appends what it shows of each as a snapshot.
 
-Each page is asked for by an `HrEvent` of kind sweep that names nobody; its position is the `through` of what the page
-shows, and everything up to it is folded before the request is sent. Whoever owes a reading, or was read since this
-began, is left to that reading, and so is whoever the list does not tell enough of for the mapping. So nobody's readings
-overlap, nobody is taken twice, and an older one never replaces a newer. Of whoever is as known nothing is appended:
-that is most of a company, night after night. An absence from the list says nothing here, and whatever came of it would
-be for somebody else to decide.
+The list is read to its end first, so that who shares an address with somebody on a later page is known before anybody
+is taken. Each page is asked for by an `HrEvent` of kind sweep that names nobody; its position is the `through` of what
+the page shows, and everything up to it is folded before the request is sent. Whoever owes a reading, or was read since
+this began, is left to that reading, and so is whoever the list does not tell enough of for the mapping. So nobody's
+readings overlap, nobody is taken twice, and an older one never replaces a newer. Of whoever is as known nothing is
+appended: that is most of a company, night after night. An absence from the list says nothing here, and whatever came of
+it would be for somebody else to decide.
 """
 
 from __future__ import annotations
@@ -16,16 +17,20 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from pydantic import ConfigDict
+
+from stream.bamboohr.client import PageMoved
 from stream.bamboohr.listed import Listed, must_be_whole, must_go_on
 from stream.bamboohr.models import EmployeePage
 from stream.clock import Clock
 from stream.codec import fingerprint
 from stream.core import roster
-from stream.core.mapping import fields_to_read
+from stream.core.mapping import contact_address, fields_to_read
 from stream.core.repair import Finding, Known, Missed, Why, finding, why_missed
 from stream.core.rows import Address, Person
+from stream.core.sharing import Sharing
 from stream.core.window import day_in, day_told
 from stream.patience import Patience
 from stream.records import AnyRecord, ConnectionId, Email, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Model
@@ -43,14 +48,14 @@ neighbour's change waits for no more."""
 class Sweep(Model):
     """How far a reading of everybody has come.
 
-    began: hr-events offset of its first page. after: cursor of the next page. people: that the pages have shown so far,
-    of `total`, where BambooHR says how many there are. ended: there is no further page. found: how many had what
-    kind of fault, and named: who, up to NAMED, and why they had been missed; of those who are read alone that is known
-    once `found_alone` is asked.
+    began: hr-events offset of its first page. people: whose page is folded, of `total`, where BambooHR says how many
+    there are. ended: all pages are. found: how many had what kind of fault, and named: who, up to NAMED, and why they
+    had been missed; of those who are read alone that is known once `found_alone` is asked.
     """
 
+    model_config = ConfigDict(extra="ignore")  # an earlier version said more
+
     began: int | None = None
-    after: str | None = None
     people: int = 0
     total: int | None = None
     ended: bool = False
@@ -75,6 +80,15 @@ class Sweep(Model):
                 "why": {**self.why, **{who: one.why for who, one in named.items()}},
             }
         )
+
+
+class Page(NamedTuple):
+    """What one shows of those who were on none before. cause: the event that asked for it."""
+
+    rows: dict[EmployeeId, dict[str, str]]
+    cause: LogPosition
+    read_at: datetime
+    total: int | None
 
 
 class Pages(Protocol):
@@ -102,6 +116,7 @@ class ReadEverybody:
         mapping: FieldMapping,
         person_of: Callable[[EmployeeId], Person | None],
         address_of: Callable[[Email], Address | None],
+        sharing: Sharing,
         log: Log,
         folded: Callable[[str, int], Awaitable[None]],
         clock: Clock,
@@ -119,6 +134,7 @@ class ReadEverybody:
         self._time_zone = time_zone
         self._person_of = person_of
         self._address_of = address_of
+        self._sharing = sharing
         self.on_list: set[EmployeeId] = set()
         self._read_alone: dict[EmployeeId, Known] = {}
         self._log = log
@@ -130,41 +146,57 @@ class ReadEverybody:
     ) -> AsyncGenerator[Sweep, None]:
         """Where it stands, after each page whose snapshots are in the log and folded.
 
-        Raises PageMoved where the list changed under its reader or ended early, and what the client and the log raise.
+        Raises PageMoved where the list changed under its reader or ended early, once what it showed is folded; and what
+        the client and the log raise.
         """
-        self.on_list.clear()
-        while not sweep.ended:
-            cause = await self._append_and_fold(
-                HrEvent(connection=self._connection, employees=(), kind="sweep", received_at=self._clock.now())
-            )
-            began = cause.offset if sweep.began is None else sweep.began
-            page = await patience(partial(self._client.page, self._listed.names, sweep.after))
-            read_at = self._clock.now()
-            rows = {who: fields for who, fields in page.rows if who not in self.on_list}
-            must_go_on(rows, page.next)
-            self.on_list.update(rows)
-            snapshots = {who: self._snapshot(who, fields, cause, read_at) for who, fields in rows.items()}
+        pages, moved = await self._read(patience)
+        if moved is None:
+            addresses = (contact_address(fields, self._mapping) for page in pages for fields in page.rows.values())
+            self._sharing.listed(address for address in addresses if address is not None)
+        for number, page in enumerate(pages, 1):
+            began = page.cause.offset if sweep.began is None else sweep.began
+            snapshots = {who: self._snapshot(who, fields, page) for who, fields in page.rows.items()}
             found = await self._append(snapshots, began, known)
-            come = {"began": began, "after": page.next, "total": page.total, "ended": page.next is None}
-            sweep = sweep.with_found(found).model_copy(update={**come, "people": sweep.people + len(rows)})
-            if sweep.ended:
-                must_be_whole(sweep.people, sweep.total)
+            come = {"began": began, "total": page.total, "ended": moved is None and number == len(pages)}
+            sweep = sweep.with_found(found).model_copy(update={**come, "people": sweep.people + len(snapshots)})
             yield sweep
+        if moved is not None:
+            raise moved
 
-    def _snapshot(
-        self, employee: EmployeeId, fields: Mapping[str, str], cause: LogPosition, read_at: datetime
-    ) -> EmployeeSnapshot:
+    async def _read(self, patience: Patience) -> tuple[list[Page], PageMoved | None]:
+        """The pages to the end of the list, or to where it moved."""
+        self.on_list.clear()
+        pages: list[Page] = []
+        after: str | None = None
+        try:
+            while not pages or after is not None:
+                cause = await self._append_and_fold(
+                    HrEvent(connection=self._connection, employees=(), kind="sweep", received_at=self._clock.now())
+                )
+                page = await patience(partial(self._client.page, self._listed.names, after))
+                read_at = self._clock.now()
+                rows = {who: self._listed.shown(who, fields) for who, fields in page.rows if who not in self.on_list}
+                must_go_on(rows, page.next)
+                self.on_list.update(rows)
+                pages.append(Page(rows, cause, read_at, page.total))
+                after = page.next
+            must_be_whole(len(self.on_list), page.total)
+        except PageMoved as error:
+            return pages, error
+        return pages, None
+
+    def _snapshot(self, employee: EmployeeId, fields: dict[str, str], page: Page) -> EmployeeSnapshot:
         return EmployeeSnapshot(
             connection=self._connection,
             employee=employee,
-            through=cause.offset,
+            through=page.cause.offset,
             backfill=True,
-            cause=cause,
+            cause=page.cause,
             mapping_version=self._mapping_version,
-            read_at=read_at,
-            read_on=day_told(self._time_zone, read_at),
+            read_at=page.read_at,
+            read_on=day_told(self._time_zone, page.read_at),
             state="read",
-            fields=self._listed.shown(employee, fields),
+            fields=fields,
         )
 
     async def _append(

@@ -101,8 +101,7 @@ def _debt(state: ContactState, upsert: ContactUpsert) -> Debt:
     debt = state.debt.want(cause)
     if upsert.shared is None:
         return debt
-    exists = state.contact_id is not None or state.unresolved is not None  # by a row that does not say so yet
-    return (debt.begin() if exists else debt).share(cause)
+    return (debt.begin() if state.begun else debt).share(cause)
 
 
 def not_wished_yet(employee: EmployeeId) -> ContactState:
@@ -254,12 +253,17 @@ def answer(company: Company, outcome: CommandOutcome, position: LogPosition) -> 
     return company.model_copy(update=update)
 
 
+def is_loading(company: Company | None) -> bool:
+    """Whether everybody is to be read, and what comes of it to be done."""
+    asked = None if company is None else company.asked.get(SWEEP)
+    return asked is not None and asked.debt.owed
+
+
 def reads_everybody(company: Company | None) -> bool:
     """Whether everybody is to be read, and the list was not read to its end yet."""
-    asked = None if company is None else company.asked.get(SWEEP)
-    if asked is None or not asked.debt.owed:
+    if company is None or not is_loading(company):
         return False
-    pages = asked.progress.get(PAGES)
+    pages = company.asked[SWEEP].progress.get(PAGES)
     return not isinstance(pages, dict) or pages.get("ended") is not True
 
 

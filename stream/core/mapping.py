@@ -48,7 +48,7 @@ def desired_contact(fields: Fields[str, str], mapping: Mapping, *, active: bool)
     return DesiredContact(
         active=activity(mapping, active=active),
         contact_type=mapping.contact_type,
-        email=_address(fields, mapping),
+        email=contact_address(fields, mapping),
         custom_fields=custom_fields | _state(mapping, active) | _identity(mapping, fields),
         contact_name=name[:CONTACT_NAME_MAX].strip() or None if name else None,
         **{target: texts.get(target) for target in LIMITS},
@@ -66,7 +66,7 @@ def states_address(fields: Fields[str, str]) -> bool:
     return is_address(fields.get("workEmail", "").strip())
 
 
-def _address(fields: Fields[str, str], mapping: Mapping) -> str | None:
+def contact_address(fields: Fields[str, str], mapping: Mapping) -> str | None:
     """None where there is none to be used. A work email that is withheld is still theirs: nothing stands for it."""
     if "workEmail" not in fields:
         return None

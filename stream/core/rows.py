@@ -188,6 +188,11 @@ class ContactState(Row):
         return known and not self.must_be_read
 
     @property
+    def begun(self) -> bool:
+        """Whether a contact is made or taken over, or may be; a row of an earlier version tells by other fields."""
+        return self.debt.begun or self.contact_id is not None or self.unresolved is not None
+
+    @property
     def owes_backfill(self) -> bool:
         """Whether something is owed, and nothing that is more urgent than a backfill."""
         return self.debt.owed and not self.debt.owes(self.live)

@@ -26,6 +26,7 @@ from stream.core.contact import (
 )
 from stream.core.mapping import with_activity
 from stream.core.rows import ContactState
+from stream.core.sharing import Sharing
 from stream.due import BACKFILL, EDIT, JOINER, LEAVER
 from stream.errors import (
     AnswerLost,
@@ -51,7 +52,7 @@ from stream.records import (
 from stream.telemetry import OUTCOMES_TOTAL, log
 from stream.zoho.errors import NameTaken, NotKept
 from stream.zoho.index import ContactIndex
-from stream.zoho.leavers import LeaverHeld, Leavers
+from stream.zoho.leavers import LIST_S, LeaverHeld, Leavers
 from stream.zoho.lookup import AddressTaken, Lookup
 from stream.zoho.models import moment
 from stream.zoho.payment import Contacts, Payment
@@ -84,6 +85,7 @@ class KeepContacts:
         append: Callable[[SyncOutcome], Awaitable[LogPosition]],
         guard: FloodGuard,
         leavers: Leavers,
+        sharing: Sharing,
         clock: Clock,
         settle_time: float,
         index: ContactIndex,
@@ -102,6 +104,7 @@ class KeepContacts:
         self._append = append
         self._guard = guard
         self._leavers = leavers
+        self._sharing = sharing
         self._clock = clock
         self._settle_time = settle_time
         self._unresolved_since: dict[ContactKey, tuple[int, float]] = {}
@@ -129,6 +132,8 @@ class KeepContacts:
             modified_at=state.modified_at,
         )
         self._wait_for_fold(payment)
+        if self._sharing.is_unclear(state):
+            raise Waiting("Others on the list may state the same address.", retry_after=LIST_S)
         if self._preview and not state.debt.let_through:
             await self._say(payment, "previewed", parks=payment.wanted, reason="the connection is in preview")
             return payment.ended("not asked")

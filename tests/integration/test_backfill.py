@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import ANY
@@ -24,6 +26,8 @@ from tests.integration.inputs import ACME
 PEOPLE = 80
 THERE = 20
 """So many of them have a contact already, made by hand."""
+PAIRS = ((0, 1), (2, 70), (5, 9), (30, 31), (32, 71))
+"""Of those who are employed, in the list's order: who state one address. The first three addresses have a contact."""
 WRITES = 12
 """After so many more writes a worker dies."""
 
@@ -113,6 +117,40 @@ async def test_everybody_is_loaded_once_whatever_dies_and_a_second_load_writes_n
         ("done", 4),
         ("done", 5),
     ]
+
+
+@pytest.mark.timeout(120)
+async def test_of_two_people_on_one_address_nobodys_contact_is_touched_wherever_the_list_shows_them(
+    bootstrap: str, vendors: Vendors, tmp_path: Path
+) -> None:
+    company, organization = vendors.company, vendors.organization
+    company.quirks = replace(company.quirks, duplicate_email="accepted")
+    people = [
+        one for one in company.people.values() if one.values["status"] == "Active" and one.values.get("workEmail")
+    ]
+    shared = [people[first].values["workEmail"] for first, _ in PAIRS]
+    for email, (_, second) in zip(shared, PAIRS, strict=True):
+        company.change(people[second].id, {"workEmail": email})
+    before = {email: shown(vendors, email) for email in shared}
+    assert [len(contacts) for contacts in before.values()] == [1, 1, 1, 0, 0], "some made by hand, some missing"
+    worker = WorkerProcess(tmp_path, bootstrap, **vendors.settings())
+    try:
+        async with event_log(bootstrap) as log:
+            await vendors.connect(log, ACME)
+        await worker.start()
+        await worker.ready()
+        ended = await load(bootstrap, tmp_path)
+        assert (ended.code, json.loads(ended.out)["set_aside"]) == (0, len(PAIRS))
+    finally:
+        await worker.end()
+    assert {email: shown(vendors, email) for email in shared} == before
+    rest = {one.values["workEmail"] for one in people} - set(shared)
+    assert all(organization.book.with_primary_email(email) for email in rest)
+
+
+def shown(vendors: Vendors, email: str) -> dict[str, object]:
+    """The contacts with the address, as Zoho Books has them."""
+    return {one.contact_id: copy.deepcopy(vars(one)) for one in vendors.organization.book.with_primary_email(email)}
 
 
 async def outcomes_of_commands(bootstrap: str) -> list[CommandOutcome]:

@@ -19,6 +19,7 @@ from stream.core.debt import Debt
 from stream.core.forecast import Limits
 from stream.core.repair import Known, Missed
 from stream.core.rows import Company, Person
+from stream.core.sharing import Sharing
 from stream.errors import RecordRefused
 from stream.patience import Patience
 from stream.records import (
@@ -94,11 +95,13 @@ class Owner:
         self.told: list[CommandOutcome] = []
         self.alone: dict[EmployeeId, Known] = {}
         self.found: dict[EmployeeId, Missed] = {}
+        self.sharing = Sharing(lambda: self.company)
         self.load = Backfill(
             connection(mode).model_copy(update={"reconcile": reconcile or Reconciling()}),
             people=cast(Any, self.people),
             contacts=cast(Any, self.contacts),
             everybody=cast(Any, self),
+            sharing=self.sharing,
             index=self.world.index,
             drift=find_drift(self.world),
             state_of=self.world.tables.contacts.get,
@@ -157,7 +160,7 @@ def command() -> Command:
 
 
 def test_it_ends_when_all_are_read_and_none_of_their_contacts_is_owed_any_more() -> None:
-    owner = Owner([Sweep(began=1, after="c", people=2, total=3), Sweep(began=1, people=3, total=3, ended=True)])
+    owner = Owner([Sweep(began=1, people=2, total=3), Sweep(began=1, people=3, total=3, ended=True)])
     owner.contacts.open_keys = {"k1", "k2"}
 
     async def paid() -> None:
@@ -293,7 +296,7 @@ def test_it_tells_how_far_it_is_at_once_with_each_page_and_at_least_thrice_a_min
 
 
 def test_the_next_owner_sees_the_whole_list_without_those_who_were_read() -> None:
-    first = Sweep(began=1, after="c", people=2, total=3)
+    first = Sweep(began=1, people=2, total=3)
     owner = Owner([first, RecordRefused("cut off")], [Sweep(began=1, people=3, total=3, ended=True)])
     with pytest.raises(RecordRefused):
         owner.carried_out()
@@ -302,7 +305,7 @@ def test_the_next_owner_sees_the_whole_list_without_those_who_were_read() -> Non
 
 
 def test_a_list_that_moves_is_begun_anew_but_not_for_ever() -> None:
-    half = Sweep(began=7, after="c", people=2, total=3)
+    half = Sweep(began=7, people=2, total=3)
     whole = Sweep(began=7, people=3, total=3, ended=True)
     owner = Owner([half, PageMoved("moved")], [PageMoved("moved")], [whole])
     assert owner.carried_out().result["people"] == 3

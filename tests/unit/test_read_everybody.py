@@ -15,13 +15,15 @@ from stream.bamboohr.models import EmployeePage
 from stream.core.debt import Debt
 from stream.core.mapping import FIELDS, desired_contact
 from stream.core.repair import Known, Missed
-from stream.core.rows import Person
+from stream.core.rows import ContactState, Person
+from stream.core.sharing import Sharing
 from stream.errors import Unavailable
 from stream.patience import Patience
 from stream.records import AnyRecord, EmployeeId, EmployeeSnapshot, HrEvent, LogPosition, Mapping, Source
 from stream.trouble import RetryPolicy
 from tests.fake_clock import FakeClock
 from tests.small_world import ACME, EMPLOYEES, HR_EVENTS, Tables, at, person
+from tests.unit.test_sharing import LOADING
 
 LISTED = tuple(LISTED_AS.get(name, name) for name in FIELDS)
 RECORD = dict(zip(LISTED, (person()[name] for name in FIELDS), strict=True))
@@ -48,12 +50,14 @@ class Company:
         self.snapshots: list[EmployeeSnapshot] = []
         self.folded_to = {HR_EVENTS: -1, EMPLOYEES: -1}
         self.most_unfolded = 0
+        self.sharing = Sharing(lambda: LOADING)
         self.reader = ReadEverybody(
             ACME,
             self,
             mapping=self.mapping,
             person_of=self.tables.people.get,
             address_of=self.tables.addresses.get,
+            sharing=self.sharing,
             log=self,
             folded=self.folded,
             clock=FakeClock(),
@@ -104,7 +108,7 @@ async def test_each_page_is_asked_for_by_an_event_whose_position_its_snapshots_c
         ("3", BEFORE + 1, True, False),
     ]
     assert company.snapshots[0].fields == person(email="1@acme.test")
-    assert [(one.after, one.people, one.ended) for one in found] == [("c", 2, False), (None, 3, True)]
+    assert [(one.people, one.ended) for one in found] == [(2, False), (3, True)]
     assert not any(one.debt.owed for one in company.tables.people.values())
 
 
@@ -144,6 +148,28 @@ async def test_who_owes_a_reading_or_was_read_since_it_began_is_left_to_that_rea
     assert not company.tables.people[EmployeeId("4")].debt.owed
 
 
+async def test_who_shares_an_address_across_pages_is_known_before_anybody_is_taken() -> None:
+    company = Company(page("1", "2", next="c"), page("3", workEmail=" 1@ACME.test"))
+    pages = company.reader.pages(Sweep(), Patience(RetryPolicy(first=0.0)))
+    await anext(pages)
+    assert company.asked == [None, "c"]
+    shown = {
+        who: ContactState(employee=who, desired=one.shown) for who, one in company.tables.people.items() if one.shown
+    }
+    assert {who: company.sharing.is_unclear(state) for who, state in shown.items()} == {"1": True, "2": False}
+    await pages.aclose()
+
+
+async def test_a_list_that_moved_does_not_tell_who_shares_an_address() -> None:
+    company = Company(page("1", "2", next="c"), PageMoved("moved"))
+    with pytest.raises(PageMoved):
+        await company.read()
+    (first, _) = company.tables.people.values()
+    assert first.shown is not None
+    state = ContactState(employee=EmployeeId("1"), desired=first.shown, debt=Debt(wanted=0))
+    assert company.sharing.is_unclear(state), "the reading goes on"
+
+
 async def test_who_is_on_two_pages_is_taken_once() -> None:
     company = Company(page("1", "2", next="c"), page("2", "3"))
     assert (await company.read())[-1].people == 3
@@ -161,12 +187,12 @@ async def test_fewer_than_fifty_of_its_records_are_unfolded_when_it_appends_more
 
 async def test_the_next_owner_sees_the_whole_list_and_reads_nobody_twice() -> None:
     first, second = page("1", "2", next="c"), page("2", "3", next="d")
-    company = Company(first, first, Unavailable("down"), second, page("4"))
+    company = Company(first, second, page("4"), first, Unavailable("down"), second, page("4"))
     pages = company.reader.pages(Sweep(), Patience(RetryPolicy(first=0.0)))
     kept = Sweep.model_validate((await anext(pages)).model_dump())
     await pages.aclose()
     assert [one.people for one in await company.read(kept.anew)] == [2, 3, 4]
-    assert company.asked == [None, None, "c", "c", "d"]
+    assert company.asked == [None, "c", "d", None, "c", "c", "d"]
     assert [snapshot.employee for snapshot in company.snapshots] == ["1", "2", "3", "4"]
     assert company.reader.on_list == set("1234")
 
