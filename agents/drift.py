@@ -11,7 +11,7 @@ from functools import partial
 from pydantic import JsonValue
 
 from stream.clock import Clock
-from stream.core.contact import ActualContact, without_unknown_persons
+from stream.core.contact import ActualContact
 from stream.core.drift import differing, is_to_be_looked_at
 from stream.core.folds import on_employees
 from stream.core.order import in_order
@@ -78,7 +78,7 @@ class FindDrift:
             return () if state.drifted is None else state.drifted.fields
         actual: ActualContact | None = None
         try:  # also one that the list does not show: it may lag behind what was made
-            actual = without_unknown_persons(await patience(partial(self._read, contact)))
+            actual = await patience(partial(self._read, contact))
         except NotFound:
             self._index.gone(contact)
             modified_at = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
 
@@ -42,9 +42,10 @@ class ContactPerson:
 
 @dataclass(frozen=True)
 class ActualContact:
-    """A contact in full, as Zoho Books shows it. custom_fields: api name -> value as text. own: CONTACT_FIELDS.
+    """A contact in full, as Zoho Books shows it. Where it has persons one of them is primary.
 
-    last_modified_time: as Zoho wrote it, empty where it did not.
+    custom_fields: api name -> value as text. own: CONTACT_FIELDS. last_modified_time: as Zoho wrote it, empty where it
+    did not.
     """
 
     contact_id: ContactId
@@ -273,14 +274,6 @@ def renamed(body: dict[str, Any], desired: DesiredContact, employee: str) -> dic
     last = person.get("last_name", desired.last_name)
     names = _choices(desired.contact_name, employee) if desired.contact_name else display_names(first, last, employee)
     return {**body, "contact_name": names[-1]}
-
-
-def without_unknown_persons(actual: ActualContact) -> ActualContact:
-    """The contact with its first person as the primary one, where Zoho names none."""
-    if actual.primary is not None or not actual.persons:
-        return actual
-    first, *others = actual.persons
-    return replace(actual, persons=(replace(first, is_primary=True), *others))
 
 
 def _known(desired: DesiredContact, fields: tuple[str, ...]) -> dict[str, str]:

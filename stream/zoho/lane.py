@@ -21,7 +21,6 @@ from stream.core.contact import (
     identifier_given_up,
     not_kept,
     renamed,
-    without_unknown_persons,
     writes,
 )
 from stream.core.mapping import with_activity
@@ -260,7 +259,6 @@ class KeepContacts:
         except NameTaken:
             body = body_to_create(payment.desired, payment.state.employee, plain_name=False)
             actual = await self._attempt(payment, "create", lambda: create(body))
-        actual = without_unknown_persons(actual)
         self._lookup.bind(actual.contact_id, payment.key)
         self._index.saw(actual)
         payment.changes = {name: (None, value) for name, value in _shown(payment.desired).items()}
@@ -307,7 +305,6 @@ class KeepContacts:
                 second = partial(self._client.update, contact, renamed(body, payment.desired, payment.state.employee))
                 shown = await self._attempt(payment, operation, second)
             if shown is not None:
-                shown = without_unknown_persons(shown)
                 self._index.saw(shown)
                 kept = not not_kept(payment.desired, actual, shown, payment.state.employee)
             payment.modified_at = None if shown is None else moment(shown.last_modified_time)

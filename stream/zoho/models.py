@@ -5,7 +5,7 @@ digits that are text, since a float would make another contact of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,7 +59,8 @@ def contact(raw: object) -> ActualContact:
     """A contact in full. Raises Unreadable.
 
     Whether the fields at the top mirror the primary person, and whether that person is always in the list, is not
-    documented: where the contact names a primary person that the list lacks, it is made from those fields.
+    documented: where the contact names a primary person that the list lacks, it is made from those fields. Where none
+    is named the first one is it.
     """
     found = _object(raw)
     primary_id = _id(found["primary_contact_id"]) if found.get("primary_contact_id") else ""
@@ -69,6 +70,8 @@ def contact(raw: object) -> ActualContact:
     if primary_id and not any(person.is_primary for person in persons):
         mirrored = {name: found[name] for name in WRITABLE if name in found}
         persons.insert(0, _person({"contact_person_id": primary_id, **mirrored}, primary_id=primary_id))
+    if persons and not any(person.is_primary for person in persons):
+        persons[0] = replace(persons[0], is_primary=True)
     return ActualContact(
         contact_id=ContactId(_id(found.get("contact_id"))),
         contact_name=_text(found.get("contact_name")),

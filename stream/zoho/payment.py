@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from stream.core.contact import ActualContact, Changes, ContactRow, without_unknown_persons
+from stream.core.contact import ActualContact, Changes, ContactRow
 from stream.core.rows import ContactState
 from stream.core.schemas import CustomField
 from stream.errors import NotFound
@@ -66,7 +66,7 @@ class Payment:
     async def shown(self, client: Contacts, index: ContactIndex, contact: ContactId) -> ActualContact:
         """The contact as it is now, which the index takes up. Raises NotFound."""
         try:
-            actual = without_unknown_persons(await self.counted(client.contact(contact)))
+            actual = await self.counted(client.contact(contact))
         except NotFound:
             index.gone(contact)
             raise

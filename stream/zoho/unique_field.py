@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stream.core.contact import ActualContact, without_unknown_persons
+from stream.core.contact import ActualContact
 from stream.core.matching import identifier
 from stream.core.schemas import unusable
 from stream.errors import ConnectionMisset, NotFound, RecordRefused
@@ -58,7 +58,7 @@ class UniqueField:
             return None
 
     def _if_holding(self, value: str, actual: ActualContact) -> ActualContact | None:
-        return without_unknown_persons(actual) if actual.custom_fields.get(self.name) == value else None
+        return actual if actual.custom_fields.get(self.name) == value else None
 
     async def _check(self, payment: Payment) -> None:
         """Once, as long as nothing is found: a field that is not unique would let contacts be doubled."""

@@ -16,7 +16,6 @@ from stream.core.contact import (
     email_key,
     not_kept,
     renamed,
-    without_unknown_persons,
     writes,
 )
 from stream.core.mapping import desired_contact
@@ -130,14 +129,9 @@ def test_the_state_field_is_written_when_it_differs_and_only_then() -> None:
 
 def test_a_contact_without_persons_gets_the_person() -> None:
     bare = replace(actual(), persons=())
-    found = writes(desired(), without_unknown_persons(bare), "1")
+    found = writes(desired(), bare, "1")
     assert found.update is not None
     assert found.update["contact_persons"] == [{**ADA, "is_primary_contact": True}]
-
-
-def test_where_zoho_names_no_primary_person_the_first_one_is_it() -> None:
-    lost = replace(actual(), persons=tuple(replace(p, is_primary=False) for p in actual().persons))
-    assert writes(desired(), without_unknown_persons(lost), "1").none
 
 
 def test_a_new_contact_carries_the_person_as_primary_and_the_type() -> None:

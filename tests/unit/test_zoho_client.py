@@ -221,6 +221,17 @@ async def test_the_primary_person_is_known_by_its_id_where_no_person_is_marked()
     assert actual.primary is actual.persons[0]
 
 
+async def test_where_no_primary_person_is_named_the_first_one_is_it() -> None:
+    persons = [
+        {**PERSON, "is_primary_contact": False},
+        {**PERSON, "contact_person_id": "9", "is_primary_contact": False},
+    ]
+    async with books([Reply({"code": 0, "contact": {**CONTACT, "contact_persons": persons}})]) as fake:
+        actual = await fake.client.contact(ADA)
+    assert [person.is_primary for person in actual.persons] == [True, False]
+    assert actual.persons[0].raw == persons[0]
+
+
 async def test_ids_sent_as_numbers_stay_exact_and_floats_are_not_guessed_at() -> None:
     as_number, as_float = {**CONTACT, "contact_id": int(ADA)}, {**CONTACT, "contact_id": float(ADA)}
     async with books([Reply({"code": 0, "contact": as_number}), Reply({"code": 0, "contact": as_float})]) as fake:
