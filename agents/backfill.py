@@ -98,6 +98,7 @@ class Backfill:
             async with telling(self._tell, TELL_S, name=f"{self._record.connection} backfill told", first=TELL_S):
                 return await self._load()
         finally:
+            self._everybody.on_list.clear()
             self._index.clear()
             self._sharing.forget()
 

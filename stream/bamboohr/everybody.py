@@ -106,7 +106,7 @@ class Log(Protocol):
 
 
 class ReadEverybody:
-    """Of one connection. on_list: whom the pages of the last reading have shown."""
+    """Of one connection. on_list: whom the pages have shown so far."""
 
     def __init__(
         self,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
 
-from agents.backfill import NAME, READINGS, Backfill
+from agents.backfill import NAME, READINGS, TELL_S, Backfill
 from agents.drift import FindDrift
 from agents.operations import Done
 from stream.bamboohr.client import PageMoved
@@ -81,15 +81,16 @@ class FakeLane:
 
 
 class Owner:
-    """The handler and all that it touches. readings: what each reading of the list comes to."""
+    """The handler and all that it touches. readings: what each reading of the list comes to, a number: seconds."""
 
     def __init__(
-        self, *readings: list[Sweep | Exception], mode: Mode = "live", reconcile: Reconciling | None = None
+        self, *readings: Sequence[Sweep | Exception | float], mode: Mode = "live", reconcile: Reconciling | None = None
     ) -> None:
         self.world = SmallWorld()
         self.readings = list(readings)
         self.begun: list[Sweep] = []
         self.people, self.contacts = FakeLane(), FakeLane()
+        self.listed: set[EmployeeId] = set()
         self.on_list: set[EmployeeId] = set()
         self.company = folds.ask(Company(), command(), at(COMMANDS, 3))
         self.told: list[CommandOutcome] = []
@@ -118,10 +119,14 @@ class Owner:
         self, sweep: Sweep, patience: Patience, known: Callable[[Person], Known]
     ) -> AsyncGenerator[Sweep, None]:
         self.begun.append(sweep)
+        self.on_list |= self.listed
         for one in self.readings.pop(0):
             if isinstance(one, Exception):
                 raise one
-            yield one
+            if isinstance(one, float):
+                await asyncio.sleep(one)
+            else:
+                yield one
 
     async def read_alone(self, people: Mapping[EmployeeId, Known]) -> None:
         self.alone |= people
@@ -191,16 +196,33 @@ def test_it_ends_when_all_are_read_and_none_of_their_contacts_is_owed_any_more()
     assert not owner.world.index.filled, "it is of no use afterwards"
 
 
+def test_while_the_list_is_read_it_says_how_many_are_on_it_so_far() -> None:
+    slowly = [TELL_S + 1, Sweep(began=1, people=2, total=2, ended=True)]
+    owner = Owner(slowly, slowly)
+    owner.listed = {EmployeeId("1"), EmployeeId("2")}
+    begin = "0 people read, 0 contacts owed, about 0 minutes."
+    said = [begin, "2 people are on the list so far.", "2 of 2 people read, 0 contacts owed, about 0 minutes."]
+    owner.carried_out()
+    assert [one.says for one in owner.told] == said
+    owner.carried_out()
+    assert [one.says for one in owner.told] == said * 2, "what the list showed the night before is of no interest"
+
+
 def test_who_must_be_read_alone_is_waited_for_and_then_what_their_contacts_owe() -> None:
     owner = Owner([Sweep(began=1, people=1, total=1, ended=True)])
     owner.people.open_keys = {"1"}
+    owner.world.hire("2", person())
+    (contact,) = owner.world.tables.contacts.values()
 
     async def both() -> None:
         loading = asyncio.create_task(owner.load(owner.company.asked[NAME]))
         await asyncio.sleep(30.0)
+        owner.sharing.listed(["ada@acme.test"] * 2)
+        assert owner.sharing.is_unclear(contact), "whoever is read alone may share its address"
         owner.people.open_keys, owner.contacts.open_keys = {"of a webhook"}, {"k1"}
         await asyncio.sleep(30.0)
         assert not loading.done()
+        assert not owner.sharing.is_unclear(contact)
         owner.contacts.open_keys = set()
         await loading
 
@@ -222,13 +244,13 @@ def test_whoever_the_list_does_not_show_is_read_alone_unless_their_contact_is_in
     }
     rows[EmployeeId("1")] = rows[EmployeeId("1")].model_copy(update={"debt": Debt(wanted=5, settled=5)})
     rows[EmployeeId("2")] = rows[EmployeeId("2")].model_copy(update={"debt": Debt(wanted=6, settled=1)})
-    owner.on_list = {EmployeeId("5")}
+    owner.listed = {EmployeeId("5")}
     owner.carried_out()
     assert owner.alone == {"4": Known(rows[EmployeeId("4")].shown)}
     owner.alone.clear()
-    owner.on_list |= {EmployeeId("4")}
+    owner.listed |= {EmployeeId("4")}
     owner.carried_out()
-    owner.on_list.clear()
+    owner.listed.clear()
     owner.carried_out()
     assert not owner.alone
 
@@ -246,7 +268,7 @@ def test_an_absence_is_looked_into_where_a_contact_was_changed_by_hand_or_somebo
     world.settle()
     world.insist()
     world.settle()
-    owner.on_list = {EmployeeId("9")}
+    owner.listed = {EmployeeId("9")}
     owner.carried_out()
     assert {who: known.insists for who, known in owner.alone.items()} == {"4": False}
     world.clock.advance(60.0)
