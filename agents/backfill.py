@@ -98,7 +98,7 @@ class Backfill:
             async with telling(self._tell, TELL_S, name=f"{self._record.connection} backfill told", first=TELL_S):
                 return await self._load()
         finally:
-            self._everybody.on_list.clear()
+            self._everybody.forget()
             self._index.clear()
             self._sharing.forget()
 
@@ -135,6 +135,7 @@ class Backfill:
                 self._sweep = self._sweep.anew
             else:
                 return
+        await self._wishes_folded()
         raise RecordRefused(f"{MOVES}: nobody was deactivated for that; run this again later.")
 
     async def _read_absent(self) -> None:
@@ -192,7 +193,7 @@ class Backfill:
 
     async def _tell(self) -> None:
         """Put on the log how far it has come, for the next owner and for whoever asked."""
-        unread = max(0, (self._sweep.total or 0) - self._sweep.people) + self._people.debts
+        unread = max(0, (self._total or 0) - self._sweep.people) + self._people.debts
         backfill = self._contacts.backfill
         expected = forecast(
             self._contacts.debts - backfill,
@@ -203,7 +204,7 @@ class Backfill:
         result: dict[str, JsonValue] = {
             PAGES: self._sweep.model_dump(),
             "people": self._sweep.people,
-            "total": self._sweep.total,
+            "total": self._total,
             "owed": self._contacts.debts,
             "minutes": expected.minutes,
         }
@@ -212,10 +213,13 @@ class Backfill:
         said = self._said(expected.minutes)
         await self._append(progress(self._record.connection, NAME, company, said, at, waits=waits, result=result))
 
+    @property
+    def _total(self) -> int | None:
+        """People on the list, as far as it is known."""
+        return max(self._sweep.total or 0, len(self._everybody.on_list)) or self._sweep.total
+
     def _said(self, minutes: float) -> str:
-        if (listed := len(self._everybody.on_list)) and not self._sweep.people:
-            return f"{listed} people are on the list so far."
-        of = "" if self._sweep.total is None else f" of {self._sweep.total}"
+        of = f" of {self._total}" if self._total else ""
         return f"{self._sweep.people}{of} people read, {self._contacts.debts} contacts owed, about {minutes:g} minutes."
 
     async def _done(self, found: Differing | None) -> Done:

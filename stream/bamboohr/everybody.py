@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -27,7 +27,8 @@ from stream.bamboohr.models import EmployeePage
 from stream.clock import Clock
 from stream.codec import fingerprint
 from stream.core import roster
-from stream.core.mapping import contact_address, fields_to_read
+from stream.core.claim import may_claim
+from stream.core.mapping import fields_to_read
 from stream.core.repair import Finding, Known, Missed, Why, finding, why_missed
 from stream.core.rows import Address, Person
 from stream.core.sharing import Sharing
@@ -147,17 +148,17 @@ class ReadEverybody:
         """Where it stands, after each page whose snapshots are in the log and folded.
 
         Raises PageMoved where the list changed under its reader or ended early, once what it showed is folded; and what
-        the client and the log raise.
+        the client raises, when nothing is, or the log.
         """
         pages, moved = await self._read(patience)
         if moved is None:
-            addresses = (contact_address(fields, self._mapping) for page in pages for fields in page.rows.values())
-            self._sharing.listed(address for address in addresses if address is not None)
-        for number, page in enumerate(pages, 1):
+            self._sharing.listed(self._claims(pages))
+        while pages:
+            page = pages.pop(0)
             began = page.cause.offset if sweep.began is None else sweep.began
             snapshots = {who: self._snapshot(who, fields, page) for who, fields in page.rows.items()}
             found = await self._append(snapshots, began, known)
-            come = {"began": began, "total": page.total, "ended": moved is None and number == len(pages)}
+            come = {"began": began, "total": page.total, "ended": moved is None and not pages}
             sweep = sweep.with_found(found).model_copy(update={**come, "people": sweep.people + len(snapshots)})
             yield sweep
         if moved is not None:
@@ -184,6 +185,17 @@ class ReadEverybody:
         except PageMoved as error:
             return pages, error
         return pages, None
+
+    def _claims(self, pages: Sequence[Page]) -> Iterator[tuple[EmployeeId, Email]]:
+        for page in pages:
+            today = day_in(self._time_zone, page.read_at)
+            for employee, fields in page.rows.items():
+                if (email := may_claim(fields, self._mapping, today)) is not None:
+                    yield employee, email
+
+    def forget(self) -> None:
+        """The reading is over, and who is on the list of no more interest."""
+        self.on_list.clear()
 
     def _snapshot(self, employee: EmployeeId, fields: dict[str, str], page: Page) -> EmployeeSnapshot:
         return EmployeeSnapshot(

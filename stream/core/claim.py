@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Fields
 from dataclasses import dataclass
 from datetime import date
 
 from stream.core import scope
 from stream.core.contact import email_key
 from stream.core.employment import Employment, employment
-from stream.core.mapping import desired_contact, filled, states_address, with_activity
+from stream.core.mapping import contact_address, desired_contact, filled, states_address, with_activity
 from stream.core.rows import Claim, Standing
 from stream.core.window import Presence, presence
 from stream.records import Email, EmployeeSnapshot, Mapping
@@ -74,6 +75,14 @@ def brought(
         standing = "unstated"
     known = filled(desired, former.desired if former else None, mapping)
     return Brought(Claim(standing=standing, desired=known), before, problem, outside, present.until)
+
+
+def may_claim(fields: Fields[str, str], mapping: Mapping, today: date) -> Email | None:
+    """The address that the reading may bring an active claim to; the scope, which costs more, is not asked."""
+    address = contact_address(fields, mapping)
+    if address is None or employment(fields, today) in ("inactive", "terminated"):
+        return None
+    return email_key(address)
 
 
 def _gone(mapping: Mapping, before: Email | None, former: Claim | None) -> Brought:

@@ -101,7 +101,7 @@ def _debt(state: ContactState, upsert: ContactUpsert) -> Debt:
     debt = state.debt.want(cause)
     if upsert.shared is None:
         return debt
-    return (debt.begin() if state.begun else debt).share(cause)
+    return (debt.begin() if state.may_exist else debt).share(cause)
 
 
 def not_wished_yet(employee: EmployeeId) -> ContactState:

@@ -188,7 +188,7 @@ class ContactState(Row):
         return known and not self.must_be_read
 
     @property
-    def begun(self) -> bool:
+    def may_exist(self) -> bool:
         """Whether a contact is made or taken over, or may be; a row of an earlier version tells by other fields."""
         return self.debt.begun or self.contact_id is not None or self.unresolved is not None
 

@@ -1,47 +1,50 @@
-"""Which addresses several people on BambooHR's list state.
+"""Whom BambooHR's list shows at which address, while everybody on it is folded one after the other.
 
-A reading of everybody takes one after the other. Without this the first of two on one address would be given a contact,
-or one that somebody made by hand, before it is known that the address is to be held.
+Without this the first of two people on one address would be given a contact, or one that somebody made by hand, before
+it is known that the address is to be held.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 from stream.core.contact import email_key
 from stream.core.folds import is_loading
 from stream.core.rows import Company, ContactState
-from stream.records import Email
+from stream.records import Email, EmployeeId
 
 
 class Sharing:
-    """Of one connection: told by who reads the list, asked by who keeps contacts."""
+    """Of one connection: told by the reading of everybody, asked by who keeps contacts."""
 
     def __init__(self, company: Callable[[], Company | None]) -> None:
         self._company = company
-        self._shared: frozenset[Email] | None = None
+        self._claimed: dict[Email, set[EmployeeId]] | None = None
 
-    def listed(self, addresses: Iterable[str]) -> None:
-        """The list was read to its end. addresses: of its people, each as often as it is stated."""
-        people = Counter(map(email_key, addresses))
-        self._shared = frozenset(email for email, number in people.items() if number > 1)
+    def listed(self, claims: Iterable[tuple[EmployeeId, Email]]) -> None:
+        """The list was read to its end. claims: who on it may have which address."""
+        self._claimed = {}
+        for employee, email in claims:
+            self._claimed.setdefault(email, set()).add(employee)
 
     def folded(self) -> None:
         """The contacts' rows know who shares an address."""
-        self._shared = frozenset()
+        self._claimed = {}
 
     def forget(self) -> None:
         """Nobody reads the list any more."""
-        self._shared = None
+        self._claimed = None
 
     def is_unclear(self, state: ContactState) -> bool:
-        """Whether it is not known yet if several people state the contact's address: it must not be begun before.
+        """Whether somebody else may have the contact's address of whom its row does not know yet: until then it must
+        not be begun.
 
-        Where an earlier owner left wishes of a reading that goes on, none of them is clear until the list was read.
+        Of a first load nothing is clear before the list was read to its end: it may have moved under its reader, or
+        under an owner before this one. Later a contact that does not exist is rare, and may wait for the list too long.
         """
-        if state.begun:
+        if state.may_exist:
             return False
-        if self._shared is None:
-            return state.owes_backfill and is_loading(self._company())
-        return email_key(state.desired.email or "") in self._shared
+        if self._claimed is None:
+            company = self._company()
+            return state.owes_backfill and is_loading(company) and (company is None or company.swept_at is None)
+        return bool(self._claimed.get(email_key(state.desired.email or ""), set()) - {state.employee})

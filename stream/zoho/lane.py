@@ -132,7 +132,7 @@ class KeepContacts:
         )
         self._wait_for_fold(payment)
         if self._sharing.is_unclear(state):
-            raise Waiting("Others on the list may state the same address.", retry_after=LIST_S)
+            raise Waiting("It is not known yet who shares the address.", retry_after=LIST_S)
         if self._preview and not state.debt.let_through:
             await self._say(payment, "previewed", parks=payment.wanted, reason="the connection is in preview")
             return payment.ended("not asked")

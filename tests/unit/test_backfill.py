@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import pytest
@@ -18,7 +18,7 @@ from stream.core import folds
 from stream.core.debt import Debt
 from stream.core.forecast import Limits
 from stream.core.repair import Known, Missed
-from stream.core.rows import Company, Person
+from stream.core.rows import Company, ContactState, Person
 from stream.core.sharing import Sharing
 from stream.errors import RecordRefused
 from stream.patience import Patience
@@ -27,6 +27,7 @@ from stream.records import (
     Command,
     CommandOutcome,
     Connection,
+    Email,
     EmployeeId,
     Mode,
     Reconciling,
@@ -36,6 +37,7 @@ from stream.records import (
 from tests.fake_clock import START
 from tests.small_world import ACME, OUTCOMES, SmallWorld, at, person
 from tests.unit.test_contact_index import run as drive
+from tests.unit.test_sharing import wish
 from tests.virtual_time import VirtualTime, run
 
 COMMANDS = "rosterbook.commands"
@@ -90,6 +92,9 @@ class Owner:
         self.readings = list(readings)
         self.begun: list[Sweep] = []
         self.people, self.contacts = FakeLane(), FakeLane()
+        self.claims: list[tuple[EmployeeId, Email]] = []
+        self.unclear: ContactState | None = None
+        self.forgot = self.waited = 0
         self.listed: set[EmployeeId] = set()
         self.on_list: set[EmployeeId] = set()
         self.company = folds.ask(Company(), command(), at(COMMANDS, 3))
@@ -120,6 +125,7 @@ class Owner:
     ) -> AsyncGenerator[Sweep, None]:
         self.begun.append(sweep)
         self.on_list |= self.listed
+        self.sharing.listed(self.claims)
         for one in self.readings.pop(0):
             if isinstance(one, Exception):
                 raise one
@@ -134,7 +140,13 @@ class Owner:
     def found_alone(self) -> dict[EmployeeId, Missed]:
         return self.found
 
-    async def wishes_folded(self) -> None: ...
+    def forget(self) -> None:
+        self.on_list.clear()
+        self.forgot += 1
+
+    async def wishes_folded(self) -> None:
+        self.waited += 1
+        assert self.unclear is None or self.sharing.is_unclear(self.unclear), "nothing is begun before"
 
     async def everyone(self) -> AsyncGenerator[tuple[EmployeeId, Person], None]:
         for row in list(self.world.tables.people.items()):
@@ -201,7 +213,7 @@ def test_while_the_list_is_read_it_says_how_many_are_on_it_so_far() -> None:
     owner = Owner(slowly, slowly)
     owner.listed = {EmployeeId("1"), EmployeeId("2")}
     begin = "0 people read, 0 contacts owed, about 0 minutes."
-    said = [begin, "2 people are on the list so far.", "2 of 2 people read, 0 contacts owed, about 0 minutes."]
+    said = [begin, *(f"{read} of 2 people read, 0 contacts owed, about 0 minutes." for read in (0, 2))]
     owner.carried_out()
     assert [one.says for one in owner.told] == said
     owner.carried_out()
@@ -211,13 +223,12 @@ def test_while_the_list_is_read_it_says_how_many_are_on_it_so_far() -> None:
 def test_who_must_be_read_alone_is_waited_for_and_then_what_their_contacts_owe() -> None:
     owner = Owner([Sweep(began=1, people=1, total=1, ended=True)])
     owner.people.open_keys = {"1"}
-    owner.world.hire("2", person())
-    (contact,) = owner.world.tables.contacts.values()
+    owner.claims = [(EmployeeId("3"), Email("ada@acme.test"))]
+    contact = owner.unclear = wish()
 
     async def both() -> None:
         loading = asyncio.create_task(owner.load(owner.company.asked[NAME]))
         await asyncio.sleep(30.0)
-        owner.sharing.listed(["ada@acme.test"] * 2)
         assert owner.sharing.is_unclear(contact), "whoever is read alone may share its address"
         owner.people.open_keys, owner.contacts.open_keys = {"of a webhook"}, {"k1"}
         await asyncio.sleep(30.0)
@@ -229,6 +240,24 @@ def test_who_must_be_read_alone_is_waited_for_and_then_what_their_contacts_owe()
     loop = VirtualTime()
     run(both(), loop)
     assert 60.0 <= loop.monotonic() < 62.0
+
+
+@pytest.mark.parametrize("reading", [[Sweep(began=1, ended=True)], [RecordRefused("cut off")]])
+def test_of_what_the_list_showed_nothing_is_known_in_the_next_load(reading: list[Sweep | Exception]) -> None:
+    owner = Owner(reading)
+    with suppress(RecordRefused):
+        owner.carried_out()
+    assert owner.forgot == 1
+    assert owner.sharing.is_unclear(wish()), "the load is still owed"
+
+
+def test_when_the_list_moves_for_ever_the_rows_know_who_was_on_it_before_that_is_told() -> None:
+    owner = Owner(*[[Sweep(began=7, people=1), PageMoved("moved")]] * READINGS)
+    owner.claims = [(EmployeeId("3"), Email("ada@acme.test"))]
+    owner.unclear = wish()
+    with pytest.raises(RecordRefused):
+        owner.carried_out()
+    assert owner.waited == 1
 
 
 def test_whoever_the_list_does_not_show_is_read_alone_unless_their_contact_is_inactive_or_nobody_is_shown() -> None:

@@ -160,6 +160,23 @@ async def test_who_shares_an_address_across_pages_is_known_before_anybody_is_tak
     await pages.aclose()
 
 
+async def test_who_has_left_and_who_states_no_address_shares_none() -> None:
+    left = {"status": "Inactive"}
+    mixed = [*page("1", "2", workEmail="a@acme.test").rows, *page("3", workEmail="").rows]
+    mixed[1] = (mixed[1][0], mixed[1][1] | left)
+    company = Company(EmployeePage(tuple(mixed), frozenset(), 3, None))
+    pages = company.reader.pages(Sweep(), Patience(RetryPolicy(first=0.0)))
+    await anext(pages)
+    person = company.tables.people[EmployeeId("1")]
+    assert person.shown is not None
+    assert not company.sharing.is_unclear(ContactState(employee=EmployeeId("1"), desired=person.shown))
+    await pages.aclose()
+
+
+def test_what_an_earlier_version_said_of_a_reading_is_read() -> None:
+    assert Sweep.model_validate({"began": 1, "after": "c"}) == Sweep(began=1)
+
+
 async def test_a_list_that_moved_does_not_tell_who_shares_an_address() -> None:
     company = Company(page("1", "2", next="c"), PageMoved("moved"))
     with pytest.raises(PageMoved):
