@@ -15,8 +15,9 @@ from collections.abc import Awaitable, Callable, Mapping
 import orjson
 from pydantic import JsonValue
 
+from agents.connection_rows import ConnectionRows
 from agents.operations import Done
-from agents.planning import Choice, Planned, Planner, PlanRows
+from agents.planning import Choice, Planned, Planner
 from agents.telling import progress, telling
 from stream.clock import Clock
 from stream.codec import fingerprint
@@ -62,7 +63,7 @@ class ApplyCommand:
         self,
         record: Connection,
         planner: Planner,
-        rows: PlanRows,
+        rows: ConnectionRows,
         *,
         append: Callable[[HrEvent | Command | CommandOutcome], Awaitable[LogPosition]],
         wishes_folded: Callable[[], Awaitable[None]],

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from pydantic import JsonValue
 
 from agents import doubled as doubles
+from agents.connection_rows import ConnectionRows
 from agents.drift import SHOWN, Differing, FindDrift, said, told
 from agents.operations import Done
 from agents.telling import progress, telling
@@ -27,12 +28,12 @@ from stream.core.forecast import CALLS, forecast
 from stream.core.order import in_order, some
 from stream.core.repair import Known
 from stream.core.roster import is_to_be_asked_about
-from stream.core.rows import Address, Asked, Company, ContactState, Person
+from stream.core.rows import Asked, Person
 from stream.core.sharing import Sharing
 from stream.errors import RecordRefused, RosterbookError
 from stream.lane import Lane
 from stream.patience import Patience
-from stream.records import CommandOutcome, Connection, ContactKey, Email, EmployeeId
+from stream.records import CommandOutcome, Connection, EmployeeId
 from stream.telemetry import log
 from stream.zoho.index import CLOCK_SKEW, ContactIndex
 
@@ -42,8 +43,6 @@ NAME = SWEEP
 LOOK_S = 0.5
 TELL_S = 20.0
 """Whoever asked gives up after a minute without a word."""
-AT_ONCE = 500
-"""Contacts that are looked at before the loop gets a turn."""
 
 
 class Backfill:
@@ -59,19 +58,12 @@ class Backfill:
         sharing: Sharing,
         index: ContactIndex,
         drift: FindDrift,
-        state_of: Callable[[ContactKey], ContactState | None],
-        address_of: Callable[[Email], Address | None],
-        keys: Callable[[], Iterator[ContactKey]],
-        company: Callable[[], Company | None],
-        everyone: Callable[[], AsyncIterable[tuple[EmployeeId, Person]]],
+        rows: ConnectionRows,
         wishes_folded: Callable[[], Awaitable[None]],
         append: Callable[[CommandOutcome], Awaitable[object]],
         clock: Clock,
     ) -> None:
-        """keys: of all the connection's contacts; everyone: its people.
-
-        wishes_folded: waits until the contacts' rows have every wish that follows from what is folded by now.
-        """
+        """wishes_folded: waits until the contacts' rows have every wish that follows from what is folded by now."""
         self._record = record
         self._people = people
         self._contacts = contacts
@@ -79,11 +71,7 @@ class Backfill:
         self._sharing = sharing
         self._index = index
         self._drift = drift
-        self._state_of = state_of
-        self._address_of = address_of
-        self._keys = keys
-        self._company = company
-        self._everyone = everyone
+        self._rows = rows
         self._wishes_folded = wishes_folded
         self._append = append
         self._clock = clock
@@ -146,10 +134,10 @@ class Backfill:
         if not listed or began is None:
             return
         absent: dict[EmployeeId, Known] = {}
-        async for employee, person in self._everyone():
+        async for employee, person in self._rows.people():
             if employee not in listed and not person.debt.owed and person.debt.settled < began:
                 known = self._known(person)
-                if known.insists or is_to_be_asked_about(employee, person, self._address_of):
+                if known.insists or is_to_be_asked_about(employee, person, self._rows.address):
                     absent[employee] = known
         if absent:
             logger.info("backfill.absent_are_read", connection=self._record.connection, people=len(absent))
@@ -161,7 +149,7 @@ class Backfill:
         """
         if self._record.reconcile.drift != "put back" or not self._index.filled or person.contact_key is None:
             return Known(person.shown)
-        state = self._state_of(person.contact_key)
+        state = self._rows.contact(person.contact_key)
         moved = self._index.has_moved(state)
         if not moved or state is None or state.modified_at is None:
             return Known(person.shown, insists=moved)
@@ -171,7 +159,7 @@ class Backfill:
 
     def _missed(self, waiting: int) -> str:
         """What webhooks and polls had missed; everybody is new to a first load. waiting: who is not put right."""
-        company, sweep = self._company(), self._sweep
+        company, sweep = self._rows.company(), self._sweep
         if company is None or company.swept_at is None or not sweep.found:
             return ""
         kinds = []
@@ -209,7 +197,7 @@ class Backfill:
             "minutes": expected.minutes,
         }
         waits = self._patience.waits_for or self._contacts.suspended or self._contacts.ledger.closed
-        at, company = self._clock.now(), self._company()
+        at, company = self._clock.now(), self._rows.company()
         said = self._said(expected.minutes)
         await self._append(progress(self._record.connection, NAME, company, said, at, waits=waits, result=result))
 
@@ -228,18 +216,14 @@ class Backfill:
         all_named = len(sweep.named) == differed
         set_aside = waiting = 0
         doubled: list[EmployeeId] = []
-        for number, key in enumerate(self._keys(), 1):
-            state = self._state_of(key)
-            if state is not None:
-                set_aside += state.debt.set_aside
-                if state.employee in sweep.named:
-                    waiting += state.debt.settled < state.debt.wanted
-                elif not all_named:
-                    waiting += state.debt.set_aside
-                if self._index.is_doubled(state):
-                    doubled.append(state.employee)
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
+        async for _, state in self._rows.contacts():
+            set_aside += state.debt.set_aside
+            if state.employee in sweep.named:
+                waiting += state.debt.settled < state.debt.wanted
+            elif not all_named:
+                waiting += state.debt.set_aside
+            if self._index.is_doubled(state):
+                doubled.append(state.employee)
         waiting = differed if self._record.mode == "preview" else min(waiting, differed)
         named = sorted(sweep.named.items(), key=lambda one: in_order(one[0]))
         result: dict[str, JsonValue] = {

@@ -36,7 +36,7 @@ class Completeness:
         reconciler: Reconciler,
         heard_since: Callable[[datetime], Awaitable[Sequence[Heard]]],
         *,
-        drifted: Callable[[], Differing],
+        drifted: Callable[[], Awaitable[Differing]],
         clock: Clock,
     ) -> None:
         self._reconciler = reconciler
@@ -53,7 +53,7 @@ class Completeness:
         polled = await self._reconciler.look_back(since, asked, REPORT)
         events = await self._heard_since(polled.since - OVERLAP)
         report = joined(polled.feed, events, polled.log, polled.since)
-        found = self._drifted()
+        found = await self._drifted()
         return Done(_told(report, polled) + said(found), _result(report, polled) | told(found))
 
 

@@ -4,12 +4,12 @@ contact that has moved is read once, and what it shows is on the log. Nothing is
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from pydantic import JsonValue
 
+from agents.connection_rows import ConnectionRows
 from stream.clock import Clock
 from stream.core.contact import ActualContact
 from stream.core.drift import differing, is_to_be_looked_at
@@ -25,8 +25,6 @@ from stream.zoho.models import moment
 
 logger = log("drift")
 
-AT_ONCE = 500
-"""Contacts that are looked at before the loop gets a turn."""
 SHOWN = 2000
 """People whom an answer names; it says how many there are in all."""
 Differing = dict[EmployeeId, tuple[str, ...]]
@@ -42,31 +40,24 @@ class FindDrift:
         *,
         read: Callable[[ContactId], Awaitable[ActualContact]],
         index: ContactIndex,
-        state_of: Callable[[ContactKey], ContactState | None],
-        keys: Callable[[], Iterator[ContactKey]],
+        rows: ConnectionRows,
         append: Callable[[DriftOutcome], Awaitable[object]],
         clock: Clock,
     ) -> None:
-        """read: a contact in full; raises NotFound. keys: of all the connection's contacts."""
+        """read: a contact in full; raises NotFound."""
         self._connection = connection
         self._read = read
         self._index = index
-        self._state_of = state_of
-        self._keys = keys
+        self._rows = rows
         self._append = append
         self._clock = clock
 
     async def __call__(self, patience: Patience) -> Differing:
         """All that differ now, those included that were found earlier. Raises what the client and the log raise."""
         found: Differing = {}
-        for number, key in enumerate(list(self._keys()), 1):
-            state = self._state_of(key)
-            if state is not None and state.contact_id is not None:
-                fields = await self._of(key, state, state.contact_id, patience)
-                if fields:
-                    found[state.employee] = fields
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
+        async for key, state in self._rows.contacts():
+            if state.contact_id is not None and (fields := await self._of(key, state, state.contact_id, patience)):
+                found[state.employee] = fields
         logger.info("drift.done", connection=self._connection, people=len(found))
         return found
 
@@ -97,9 +88,13 @@ class FindDrift:
         return outcome.fields
 
 
-def drifted(states: Iterable[ContactState]) -> Differing:
+async def drifted(rows: ConnectionRows) -> Differing:
     """Whose contact differed when it was looked at last."""
-    return {state.employee: state.drifted.fields for state in states if state.drifted and state.drifted.fields}
+    return {
+        state.employee: state.drifted.fields
+        async for _, state in rows.contacts()
+        if state.drifted is not None and state.drifted.fields
+    }
 
 
 def told(found: Differing) -> dict[str, JsonValue]:

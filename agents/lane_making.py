@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ import aiohttp
 from agents.applying import ApplyCommand
 from agents.backfill import Backfill
 from agents.completeness import Completeness
+from agents.connection_rows import ConnectionRows
 from agents.credentials import Credentials
 from agents.dates import Dates
 from agents.drift import FindDrift, drifted
@@ -28,8 +29,8 @@ from agents.orders import JOINED, WAITING, handlers
 from agents.own_secrets import OwnSecrets
 from agents.partition import Partition
 from agents.plan_orders import PlanCommand
-from agents.planning import Planner, PlanRows
-from agents.reconciling import CompanyRows, Reconciler
+from agents.planning import Planner
+from agents.reconciling import Reconciler
 from agents.sweeping import Sweeping
 from agents.tables import Rows
 from agents.upkeep import Upkeep
@@ -76,9 +77,6 @@ from stream.zoho.index import ContactIndex
 from stream.zoho.lane import KeepContacts
 from stream.zoho.leavers import Leavers
 from stream.zoho.regions import api_url
-
-SCAN_PAUSE = 500
-"""Rows that are looked at before the loop gets a turn."""
 
 Api = Literal["bamboohr", "zoho"]
 
@@ -154,67 +152,61 @@ class LaneMaker:
 
         Raises RosterbookError when the settings do not do.
         """
-        people, bamboohr = self._people(record, number)
-        leavers = self._leavers(record, number)
-        sharing = Sharing(partial(self._company, record.connection, number))
-        contacts, zoho, index = self._contacts(record, number, leavers, sharing)
+        rows = self.rows_of(record.connection, number)
+        people, bamboohr = self._people(record, number, rows)
+        leavers = Leavers(
+            record.connection, record.guard, company=rows.company, append=self.log.append, clock=self.clock
+        )
+        sharing = Sharing(rows.company)
+        contacts, zoho, index = self._contacts(record, rows, leavers, sharing)
         upkeep = self._upkeep(record, bamboohr, kept)
-        reconciler = self._reconciler(record, bamboohr, number, upkeep)
+        reconciler = self._reconciler(record, bamboohr, rows, upkeep)
         completeness = Completeness(
-            reconciler,
-            partial(self._heard, record.connection),
-            drifted=lambda: drifted(self._states(record.connection, number)),
-            clock=self.clock,
+            reconciler, partial(self._heard, record.connection), drifted=partial(drifted, rows), clock=self.clock
         )
         sweeping = Sweeping(
             record.connection,
             reconciler.carry_out,
-            self._backfill(record, number, people, contacts, sharing, bamboohr, zoho, index),
-            company=lambda: self._company(record.connection, number),
+            self._backfill(record, number, rows, people, contacts, sharing, bamboohr, zoho, index),
+            company=rows.company,
             append=self.log.append,
             clock=self.clock,
         )
-        plans = self._plans(record, number, people, contacts, bamboohr, zoho)
+        plans = self._plans(record, number, rows, people, contacts, bamboohr, zoho)
         operations = Operations(
             record.connection,
             handlers(record, bamboohr, zoho, self._own, upkeep, completeness, sweeping, *plans),
             joined=JOINED,
             waiting=WAITING if record.mode == "paused" else (),
-            company=lambda: self._company(record.connection, number),
+            company=rows.company,
             append=self.log.append,
             crashed=self.crashed,
             clock=self.clock,
         )
-        nightly = Nightly(
-            record,
-            company=lambda: self._company(record.connection, number),
-            append=self.log.append,
-            crashed=self.crashed,
-            clock=self.clock,
+        nightly = Nightly(record, company=rows.company, append=self.log.append, crashed=self.crashed, clock=self.clock)
+        return Made(people, contacts, leavers, operations, upkeep, reconciler, nightly, self._dates(record, rows))
+
+    def rows_of(self, connection: ConnectionId, number: int) -> ConnectionRows:
+        """number: the connection's partition."""
+        prefix = f"{connection}/"
+        return ConnectionRows(
+            company=lambda: self.companies.get(number, f"{prefix}company"),
+            person=lambda employee: self.people.get(number, f"{prefix}{employee}"),
+            address=lambda email: self.addresses.get(number, f"{prefix}{email}"),
+            contact=lambda key: self.contacts.get(number, f"{prefix}{key}"),
+            employees=lambda: (EmployeeId(key.removeprefix(prefix)) for key in self.people.keys(number, prefix)),
+            keys=lambda: (ContactKey(key.removeprefix(prefix)) for key in self.contacts.keys(number, prefix)),
         )
-        return Made(people, contacts, leavers, operations, upkeep, reconciler, nightly, self._dates(record, number))
 
-    def _states(self, connection: ConnectionId, number: int) -> Iterator[ContactState]:
-        """The rows of the connection's contacts."""
-        for key in self.contacts.keys(number, f"{connection}/"):
-            if (state := self.contacts.get(number, key)) is not None:
-                yield state
-
-    def _company(self, connection: ConnectionId, number: int) -> Company | None:
-        return self.companies.get(number, f"{connection}/company")
-
-    def _reconciler(self, record: Connection, client: BambooHr, number: int, upkeep: Upkeep | None) -> Reconciler:
+    def _reconciler(
+        self, record: Connection, client: BambooHr, rows: ConnectionRows, upkeep: Upkeep | None
+    ) -> Reconciler:
         connection = record.connection
 
         def registered() -> list[str]:
             return [] if upkeep is None else [webhook.id for webhook in living(upkeep.kept)]
 
         deliveries = ReadDeliveryLog(WebhooksApi(client), registered, f"{DELIVERIES}/{connection}")
-        rows = CompanyRows(
-            company=lambda: self._company(connection, number),
-            person=lambda employee: self.people.get(number, f"{connection}/{employee}"),
-            contact=lambda key: self.contacts.get(number, f"{connection}/{key}"),
-        )
         return Reconciler(
             record, client, deliveries, rows, append=self.log.append, clock=self.clock, crashed=self.crashed
         )
@@ -234,6 +226,7 @@ class LaneMaker:
         self,
         record: Connection,
         number: int,
+        rows: ConnectionRows,
         people: Lane,
         contacts: Lane,
         sharing: Sharing,
@@ -242,7 +235,6 @@ class LaneMaker:
         index: ContactIndex,
     ) -> Backfill:
         """Loads everybody when it is asked to."""
-        prefix = f"{record.connection}/"
 
         async def folded(topic: str, offset: int) -> None:
             await self._partitions[number].has_folded(topic, offset)
@@ -251,8 +243,8 @@ class LaneMaker:
             record.connection,
             client,
             mapping=record.mapping,
-            person_of=lambda employee: self.people.get(number, f"{prefix}{employee}"),
-            address_of=lambda email: self.addresses.get(number, f"{prefix}{email}"),
+            person_of=rows.person,
+            address_of=rows.address,
             sharing=sharing,
             log=self.log,
             folded=folded,
@@ -260,18 +252,11 @@ class LaneMaker:
             time_zone=record.reconcile.time_zone,
         )
 
-        def state_of(key: ContactKey) -> ContactState | None:
-            return self.contacts.get(number, f"{prefix}{key}")
-
-        def keys() -> Iterator[ContactKey]:
-            return (ContactKey(key.removeprefix(prefix)) for key in self.contacts.keys(number, prefix))
-
         drift = FindDrift(
             record.connection,
             read=books.contact,
             index=index,
-            state_of=state_of,
-            keys=keys,
+            rows=rows,
             append=self.log.append,
             clock=self.clock,
         )
@@ -283,32 +268,26 @@ class LaneMaker:
             sharing=sharing,
             index=index,
             drift=drift,
-            state_of=state_of,
-            address_of=lambda email: self.addresses.get(number, f"{prefix}{email}"),
-            keys=keys,
-            company=lambda: self._company(record.connection, number),
-            everyone=lambda: self.people_of(record.connection, number),
+            rows=rows,
             wishes_folded=lambda: folded(CONTACT_UPSERTS.name, self.log.newest(CONTACT_UPSERTS.name, number)),
             append=self.log.append,
             clock=self.clock,
         )
 
     def _plans(
-        self, record: Connection, number: int, people: Lane, contacts: Lane, hr: BambooHr, books: ZohoBooks
+        self,
+        record: Connection,
+        number: int,
+        rows: ConnectionRows,
+        people: Lane,
+        contacts: Lane,
+        hr: BambooHr,
+        books: ZohoBooks,
     ) -> tuple[PlanCommand, ApplyCommand]:
         """Make plans, and carry them out, when they are asked to."""
-        connection, prefix = record.connection, f"{record.connection}/"
-        rows = PlanRows(
-            person=lambda employee: self.people.get(number, f"{prefix}{employee}"),
-            address=lambda email: self.addresses.get(number, f"{prefix}{email}"),
-            contact=lambda key: self.contacts.get(number, f"{prefix}{key}"),
-            company=lambda: self._company(connection, number),
-            employees=lambda: (EmployeeId(key.removeprefix(prefix)) for key in self.people.keys(number, prefix)),
-            keys=lambda: (ContactKey(key.removeprefix(prefix)) for key in self.contacts.keys(number, prefix)),
-        )
         planner = partial(Planner, record, hr, books, rows, people=people, contacts=contacts, clock=self.clock)
         plan = PlanCommand(
-            connection, planner(), contacts, company=rows.company, append=self.log.append, clock=self.clock
+            record.connection, planner(), contacts, company=rows.company, append=self.log.append, clock=self.clock
         )
         return plan, ApplyCommand(
             record,
@@ -321,22 +300,13 @@ class LaneMaker:
             clock=self.clock,
         )
 
-    async def people_of(self, connection: ConnectionId, number: int) -> AsyncIterator[tuple[EmployeeId, Person]]:
-        """The rows of everybody of the connection. number: its partition."""
-        prefix = f"{connection}/"
-        for count, key in enumerate(self.people.keys(number, prefix), 1):
-            if (person := self.people.get(number, key)) is not None:
-                yield EmployeeId(key.removeprefix(prefix)), person
-            if count % SCAN_PAUSE == 0:
-                await asyncio.sleep(0)
-
-    def _dates(self, record: Connection, number: int) -> Dates | None:
+    def _dates(self, record: Connection, rows: ConnectionRows) -> Dates | None:
         """None where no day decides anything."""
         if not (record.mapping.days_before_start or record.mapping.days_after_leaving):
             return None
         return Dates(
             record.connection,
-            people=lambda: self.people_of(record.connection, number),
+            people=rows.people,
             append=self.log.append,
             crashed=self.crashed,
             clock=self.clock,
@@ -365,10 +335,10 @@ class LaneMaker:
         )
         return Upkeep(keeper, self.clock, record.saved_at, self.crashed)
 
-    def _people(self, record: Connection, number: int) -> tuple[Lane, BambooHr]:
+    def _people(self, record: Connection, number: int, rows: ConnectionRows) -> tuple[Lane, BambooHr]:
         """Reads employees."""
         connection = record.connection
-        lane = self._lane(connection, number, "bamboohr", self._ledger(record, "bamboohr", BAMBOOHR))
+        lane = self._lane(connection, rows, "bamboohr", self._ledger(record, "bamboohr", BAMBOOHR))
         client = BambooHr(
             self.http,
             base_url(self.settings, record.bamboohr.subdomain),
@@ -383,7 +353,7 @@ class LaneMaker:
                 connection,
                 client,
                 mapping=record.mapping,
-                person_of=lambda employee: self.people.get(number, f"{connection}/{employee}"),
+                person_of=rows.person,
                 event_at=lambda offset: LogPosition(
                     topic=HR_EVENTS.name, topic_id=topic_id, partition=number, offset=offset
                 ),
@@ -395,19 +365,15 @@ class LaneMaker:
         )
         return lane, client
 
-    def _leavers(self, record: Connection, number: int) -> Leavers:
-        company = partial(self._company, record.connection, number)
-        return Leavers(record.connection, record.guard, company=company, append=self.log.append, clock=self.clock)
-
     def _contacts(
-        self, record: Connection, number: int, leavers: Leavers, sharing: Sharing
+        self, record: Connection, rows: ConnectionRows, leavers: Leavers, sharing: Sharing
     ) -> tuple[Lane, ZohoBooks, ContactIndex]:
         """Keeps contacts."""
         connection, zoho = record.connection, record.zoho
         quota = Quota(per_minute=zoho.calls_per_minute, in_flight=zoho.calls_in_flight, per_day=zoho.calls_per_day)
         ledger = self._ledger(record, "zoho", quota)
         CALLS_LEFT.labels(connection).set_function(lambda: math.nan if ledger.left_today is None else ledger.left_today)
-        lane = self._lane(connection, number, "zoho", ledger)
+        lane = self._lane(connection, rows, "zoho", ledger)
         client = ZohoBooks(
             self.http,
             api_url(self.settings, zoho.region),
@@ -425,7 +391,7 @@ class LaneMaker:
                 client,
                 preview=record.mode == "preview",
                 mapping=record.mapping,
-                state_of=lambda key: self.contacts.get(number, f"{connection}/{key}"),
+                state_of=rows.contact,
                 append=self.log.append,
                 guard=lane.guard,
                 leavers=leavers,
@@ -437,8 +403,8 @@ class LaneMaker:
         )
         return lane, client, index
 
-    def _lane(self, connection: ConnectionId, number: int, api: Api, ledger: QuotaLedger) -> Lane:
-        company = self._company(connection, number)
+    def _lane(self, connection: ConnectionId, rows: ConnectionRows, api: Api, ledger: QuotaLedger) -> Lane:
+        company = rows.company()
         return Lane(
             connection,
             api,

@@ -7,8 +7,9 @@ from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.connection_rows import AT_ONCE
 from agents.health import CallsToday, Serving
-from agents.lane_making import SCAN_PAUSE, LaneMaker, Made
+from agents.lane_making import LaneMaker, Made
 from agents.partition import Partition
 from agents.upkeep import Upkeep
 from stream.codec import fingerprint
@@ -222,19 +223,19 @@ class Lanes:
 
         Returns who was read under another mapping, and is to be read anew.
         """
-        record, number, contacts = served.record, served.partition.number, self.maker.contacts
+        record = served.record
+        rows = self.maker.rows_of(record.connection, served.partition.number)
         version = fingerprint(record.mapping)
         changed = before is not None and before.record.mapping != record.mapping
         outdated = []
-        async for employee, person in self.maker.people_of(record.connection, number):
+        async for employee, person in rows.people():
             if person.debt.owed:  # of the others a new lane has nothing to forget
                 made.people.notice(employee)
             if is_outdated(person, version, changed=changed):
                 outdated.append(employee)
-        prefix = f"{record.connection}/"
-        for count, key in enumerate(contacts.keys(number, prefix), 1):
-            made.contacts.notice(key.removeprefix(prefix))
-            if count % SCAN_PAUSE == 0:
+        for count, key in enumerate(rows.keys(), 1):
+            made.contacts.notice(key)
+            if count % AT_ONCE == 0:
                 await asyncio.sleep(0)
         return outdated
 

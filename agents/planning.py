@@ -8,11 +8,12 @@ carries the plan out sees that it has moved. The calls let live work go first an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from agents.connection_rows import ConnectionRows
 from stream.bamboohr.looking import LookAtPeople, Looked, People, within
 from stream.clock import Clock
 from stream.codec import fingerprint
@@ -26,13 +27,13 @@ from stream.core.plan import Company as Paired
 from stream.core.plan import Plan, summed
 from stream.core.plan_line import Found, Line, as_applied, guarded, line_of, must_look, undecided
 from stream.core.roster import is_to_be_asked_about, rivals
-from stream.core.rows import Address, Company, ContactState, Person
+from stream.core.rows import ContactState, Person
 from stream.core.trial import Reading, Trial
 from stream.core.window import day_told
 from stream.errors import NotFound, RecordRefused
 from stream.lane import Lane, Waiting
 from stream.patience import Patience
-from stream.records import Connection, ContactId, ContactKey, Email, EmployeeId
+from stream.records import Connection, ContactId, ContactKey, EmployeeId
 from stream.records import Mapping as Mapped
 from stream.zoho.index import PER_PAGE, ContactIndex, Lists
 from stream.zoho.lookup import AddressTaken, Lookup
@@ -50,18 +51,6 @@ FEW = 50
 
 class Books(Contacts, Lists, Protocol):
     """What is asked of the client."""
-
-
-@dataclass(frozen=True)
-class PlanRows:
-    """The rows of the connection, as they are now. employees: who has a row; keys: of all contacts."""
-
-    person: Callable[[EmployeeId], Person | None]
-    address: Callable[[Email], Address | None]
-    contact: Callable[[ContactKey], ContactState | None]
-    company: Callable[[], Company | None]
-    employees: Callable[[], Iterator[EmployeeId]]
-    keys: Callable[[], Iterator[ContactKey]]
 
 
 @dataclass(frozen=True)
@@ -107,7 +96,7 @@ class Planner:
         record: Connection,
         hr: People,
         books: Books,
-        rows: PlanRows,
+        rows: ConnectionRows,
         *,
         people: Lane,
         contacts: Lane,

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from agents.connection_rows import ConnectionRows
 from agents.operations import Done
 from agents.rounds import Rounds
 from agents.telling import progress
@@ -22,7 +23,7 @@ from stream.bamboohr.poll import Changes, Deliveries, Poll, Polled
 from stream.clock import Clock
 from stream.core.debt import NOTHING
 from stream.core.repair import OPEN, Repair, Standing, standing
-from stream.core.rows import Asked, Company, ContactState, Person
+from stream.core.rows import Asked
 from stream.core.schedule import next_run
 from stream.errors import Retriable
 from stream.records import (
@@ -49,15 +50,6 @@ SHOWN = 2000
 """Missed changes that the answer to an operator names; the records on the log name all."""
 
 
-@dataclass(frozen=True)
-class CompanyRows:
-    """The rows of the connection, as they are now."""
-
-    company: Callable[[], Company | None]
-    person: Callable[[EmployeeId], Person | None]
-    contact: Callable[[ContactKey], ContactState | None]
-
-
 @dataclass
 class _Followed:
     """Those whom a run missed: who is still to be read or repaired, and how each stands."""
@@ -66,7 +58,7 @@ class _Followed:
     stand: Counter[Standing] = field(default_factory=Counter)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def look(self, employee: EmployeeId, rows: CompanyRows, *, last: bool = False) -> None:
+    def look(self, employee: EmployeeId, rows: ConnectionRows, *, last: bool = False) -> None:
         """last: it is not followed any longer, however it stands."""
         if (repair := self.pending.get(employee)) is None:
             return
@@ -86,7 +78,7 @@ class Reconciler:
         record: Connection,
         api: Changes,
         deliveries: Deliveries,
-        rows: CompanyRows,
+        rows: ConnectionRows,
         *,
         append: Callable[[Any], Awaitable[LogPosition]],
         clock: Clock,

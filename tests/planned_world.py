@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from agents.planning import Choice, Planned, Planner, PlanRows
+from agents.planning import Choice, Planned, Planner
 from stream.bamboohr.listed import LISTED_AS
 from stream.bamboohr.models import EmployeePage, HrField
 from stream.errors import NotFound
@@ -48,21 +48,13 @@ class HrOf:
 def planner_of(
     world: SmallWorld, hr: HrOf | None = None, *, mode: Mode = "live", reconcile: Reconciling | None = None
 ) -> Planner:
-    tables = world.tables
     record: Connection = connection(mode).model_copy(
         update={"mapping": world.mapping, "guard": world.policy, "reconcile": reconcile or Reconciling()}
     )
-
-    rows = PlanRows(
-        person=tables.people.get,
-        address=tables.addresses.get,
-        contact=tables.contacts.get,
-        company=lambda: tables.company,
-        employees=lambda: iter(list(tables.people)),
-        keys=lambda: iter(list(tables.contacts)),
-    )
     lane = cast(Any, FakeLane())
-    return Planner(record, hr or HrOf(world), world.zoho, rows, people=lane, contacts=lane, clock=world.clock)
+    return Planner(
+        record, hr or HrOf(world), world.zoho, world.tables.rows, people=lane, contacts=lane, clock=world.clock
+    )
 
 
 def planned(

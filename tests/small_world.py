@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.connection_rows import ConnectionRows
 from stream.clock import Clock
 from stream.codec import fingerprint
 from stream.core import folds, roster
@@ -87,6 +88,17 @@ class Tables:
     addresses: dict[Email, Address] = field(default_factory=dict)
     contacts: dict[ContactKey, ContactState] = field(default_factory=dict)
     company: Company = field(default_factory=Company)
+
+    @property
+    def rows(self) -> ConnectionRows:
+        return ConnectionRows(
+            company=lambda: self.company,
+            person=lambda employee: self.people.get(employee),
+            address=lambda email: self.addresses.get(email),
+            contact=lambda key: self.contacts.get(key),
+            employees=lambda: iter(list(self.people)),
+            keys=lambda: iter(list(self.contacts)),
+        )
 
     def hear(self, event: HrEvent, position: LogPosition) -> None:
         for employee in event.employees:

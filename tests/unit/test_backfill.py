@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -110,11 +111,7 @@ class Owner:
             sharing=self.sharing,
             index=self.world.index,
             drift=find_drift(self.world),
-            state_of=self.world.tables.contacts.get,
-            address_of=self.world.tables.addresses.get,
-            keys=lambda: iter(list(self.world.tables.contacts)),
-            company=lambda: self.company,
-            everyone=self.everyone,
+            rows=replace(self.world.tables.rows, company=lambda: self.company),
             wishes_folded=self.wishes_folded,
             append=self.append,
             clock=self.world.clock,
@@ -148,10 +145,6 @@ class Owner:
         self.waited += 1
         assert self.unclear is None or self.sharing.is_unclear(self.unclear), "nothing is begun before"
 
-    async def everyone(self) -> AsyncGenerator[tuple[EmployeeId, Person], None]:
-        for row in list(self.world.tables.people.items()):
-            yield row
-
     async def append(self, outcome: CommandOutcome) -> None:
         self.told.append(outcome)
         self.company = folds.answer(self.company, outcome, at(OUTCOMES, len(self.told)))
@@ -165,8 +158,7 @@ def find_drift(world: SmallWorld) -> FindDrift:
         ACME,
         read=world.zoho.contact,
         index=world.index,
-        state_of=world.tables.contacts.get,
-        keys=lambda: iter(list(world.tables.contacts)),
+        rows=world.tables.rows,
         append=world.append,
         clock=world.clock,
     )

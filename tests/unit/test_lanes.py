@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ from stream.codec import fingerprint
 from stream.core.rows import Person
 from stream.records import Connection, EmployeeId, HrEvent, Mapping
 from tests.fake_clock import START, FakeClock
-from tests.small_world import ACME
+from tests.small_world import ACME, Tables
 from tests.unit.test_lane_making import connection
 
 OLD, NEW = Mapping(), Mapping(days_after_leaving=30)
@@ -43,7 +42,7 @@ class Office:
             make=self.make,
             people=rows,
             contacts=rows,
-            people_of=self.people_of,
+            rows_of=lambda *_: Tables(people=self.people).rows,
             clock=FakeClock(),
             log=SimpleNamespace(append=self.append, partition_of=lambda _: 0),
             tokens=SimpleNamespace(read_to_end=self.read_to_end),
@@ -57,13 +56,15 @@ class Office:
         dates = None
         if record.mapping.days_after_leaving:
             clock = FakeClock()
-            dates = Dates(ACME, people=self.people_of, append=self.append, crashed=self.crashed, clock=clock)
+            dates = Dates(
+                ACME,
+                people=Tables(people=self.people).rows.people,
+                append=self.append,
+                crashed=self.crashed,
+                clock=clock,
+            )
         leavers = cast(Any, SimpleNamespace(close=lambda: None))
         return Made(part, part, leavers, part, None, part, part, dates)
-
-    async def people_of(self, *_: Any) -> AsyncIterator[tuple[EmployeeId, Person]]:
-        for row in self.people.items():
-            yield row
 
     async def append(self, event: HrEvent) -> None:
         self.events.append(event)

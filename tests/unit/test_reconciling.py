@@ -11,8 +11,9 @@ from typing import Any, cast
 import pytest
 
 from agents.completeness import Completeness
+from agents.connection_rows import ConnectionRows
 from agents.drift import Differing
-from agents.reconciling import BEFORE_OVERFLOW, FOLLOWED_S, CompanyRows, Reconciler
+from agents.reconciling import BEFORE_OVERFLOW, FOLLOWED_S, Reconciler
 from stream.bamboohr import poll
 from stream.core import folds
 from stream.core.changes import OVERLAP, Changed, Feed
@@ -81,8 +82,13 @@ class Owner:
             connected_at=START,
             saved_at=START,
         )
-        rows = CompanyRows(
-            lambda: self.company, lambda employee: self.people.get(employee), lambda key: self.contacts.get(key)
+        rows = ConnectionRows(
+            company=lambda: self.company,
+            person=lambda employee: self.people.get(employee),
+            address=lambda _: None,
+            contact=lambda key: self.contacts.get(key),
+            employees=lambda: iter(self.people),
+            keys=lambda: iter(self.contacts),
         )
         self.reconciler = Reconciler(
             record, self, self, rows, append=self.append, clock=loop, crashed=self.crashes.append
@@ -485,7 +491,10 @@ ADA_DIFFERS = {EmployeeId("11"): ("department", "notes"), EmployeeId("7"): ("con
 
 
 def completeness(owner: Owner, heard_since: Any, drifted: Differing | None = None) -> Completeness:
-    return Completeness(owner.reconciler, heard_since, drifted=lambda: drifted or {}, clock=owner.loop)
+    async def found() -> Differing:
+        return drifted or {}
+
+    return Completeness(owner.reconciler, heard_since, drifted=found, clock=owner.loop)
 
 
 def report(hours: str = "24") -> Asked:
