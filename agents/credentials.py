@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import aiohttp
 
@@ -14,7 +13,7 @@ from stream.clock import Clock
 from stream.http import Admit
 from stream.issuer import Issuer
 from stream.kept_tokens import KeptTokens
-from stream.records import Connection, ConnectionId, Sealed, Tokens
+from stream.records import Api, Connection, ConnectionId, Sealed, Tokens
 from stream.settings import Settings
 from stream.telemetry import Masked
 from stream.tokens import AccessTokens
@@ -66,9 +65,7 @@ class Credentials:
     def _opened(self, record: Connection, sealed: Sealed, purpose: Purpose) -> Masked:
         return self.own.vault.open(sealed, connection=record.connection, purpose=purpose)
 
-    def _access_tokens(
-        self, record: Connection, api: Literal["bamboohr", "zoho"], issuer: Issuer, given: Masked, admit: Admit
-    ) -> AccessTokens:
+    def _access_tokens(self, record: Connection, api: Api, issuer: Issuer, given: Masked, admit: Admit) -> AccessTokens:
         kept = self._kept.get((record.connection, api))
         if kept is None or kept.given.reveal != given.reveal:
             saved = self.own.tokens.records.get(f"{record.connection}|{api}")

@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from stream.core import targets
 from stream.core.schedule import covers_the_day
 from stream.records import (
+    Api,
     BambooHrSettings,
     Connection,
     ConnectionId,
@@ -265,7 +266,7 @@ def _of_mapping(content: dict[str, Any]) -> list[Fault]:
     return [(("mapping", *fault.place), fault.says) for fault in targets.faults(mapping)]
 
 
-def with_refresh_token(file: ConnectionFile, api: Literal["bamboohr", "zoho"], token: Masked) -> ConnectionFile:
+def with_refresh_token(file: ConnectionFile, api: Api, token: Masked) -> ConnectionFile:
     """The file as if it held the token that its code or consent brought."""
     section: BambooHrSection | ZohoSection = getattr(file, api)
     assert section.oauth is not None

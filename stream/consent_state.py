@@ -14,16 +14,14 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 import orjson
 
 from stream.errors import VaultLocked
-from stream.records import Command, ConnectionId, Sealed
+from stream.records import Api, Command, ConnectionId, Sealed
 from stream.telemetry import Masked
 from stream.vault.vault import Purpose, Vault
 
-Api = Literal["bamboohr", "zoho"]
 COMMAND = "consent"
 """Name of the record; it is on record only, no worker has anything to do with it."""
 LIVES = timedelta(minutes=10)

@@ -21,6 +21,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from stream.clock import Clock
 from stream.errors import AnswerLost, ConnectionMisset, Retriable, Unavailable
+from stream.records import Api
 from stream.telemetry import API_CALLS, API_SECONDS
 
 Still = Callable[[], bool]
@@ -46,7 +47,7 @@ _NAMES = {"bamboohr": "BambooHR", "zoho": "Zoho Books"}
 class Request:
     """headers: hold the credentials, hence never shown. body: a ready JSON or form text, its type in the headers."""
 
-    api: Literal["bamboohr", "zoho"]
+    api: Api
     operation: str
     method: Method
     url: str

@@ -10,11 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from stream.errors import CredentialsRefused, RateLimited, Unavailable
 from stream.http import Answer, Request
+from stream.records import Api
 from stream.telemetry import Masked
 
 LIFETIME_S = 3600.0
@@ -46,7 +47,7 @@ class Issuer(ABC):
     answer does not say. sentences: error -> what it means and what to do.
     """
 
-    api: ClassVar[Literal["bamboohr", "zoho"]]
+    api: ClassVar[Api]
     name: ClassVar[str]
     rotates: ClassVar[bool]
     if_none_came: ClassVar[str]

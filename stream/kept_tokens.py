@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Literal
 
-from stream.records import ConnectionId, Sealed, Tokens
+from stream.records import Api, ConnectionId, Sealed, Tokens
 from stream.telemetry import Masked, log
 from stream.tokens import HeldTokens
 from stream.vault.places import OF_TOKENS, keys_of
@@ -25,7 +24,7 @@ class KeptTokens:
     def __init__(
         self,
         connection: ConnectionId,
-        api: Literal["bamboohr", "zoho"],
+        api: Api,
         given: Masked,
         client: Masked,
         *,

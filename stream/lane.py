@@ -25,7 +25,7 @@ from stream.flood import FloodGuard, FloodPolicy
 from stream.http import Still
 from stream.pace import Pace
 from stream.quota import KeptForLive, QuotaLedger
-from stream.records import ConnectionId, LaneOutcome, LogPosition
+from stream.records import Api, ConnectionId, LaneOutcome, LogPosition
 from stream.telemetry import DEBTS
 from stream.trouble import RetryPolicy, Trouble, is_of_the_connection
 
@@ -94,7 +94,7 @@ class Lane:
     def __init__(
         self,
         connection: ConnectionId,
-        api: Literal["bamboohr", "zoho"],
+        api: Api,
         *,
         ledger: QuotaLedger,
         fence: Fence,

@@ -34,6 +34,8 @@ ContactId = NewType("ContactId", str)
 """Zoho's id of a contact: 18-19 digits that must stay text (a float would corrupt them)."""
 Email = NewType("Email", str)
 """An address as a key: trimmed and lower-cased. What is shown keeps the spelling BambooHR has."""
+Api = Literal["bamboohr", "zoho"]
+"""Whose API."""
 
 SCHEMA = 1
 """The version this program writes. A record with a greater one is refused, never guessed at."""
@@ -244,7 +246,7 @@ class LaneOutcome(Record):
     """A lane was suspended by trouble of the whole connection, or goes on. flood: by its flood guard."""
 
     kind: Literal["lane"] = "lane"
-    api: Literal["bamboohr", "zoho"]
+    api: Api
     state: Literal["suspended", "resumed"]
     reason: str | None = None
     flood: bool = False
@@ -719,7 +721,7 @@ class Tokens(Record):
     to be sent, and how it ended is not known.
     """
 
-    api: Literal["bamboohr", "zoho"]
+    api: Api
     access_token: Sealed | None
     expires_at: AwareDatetime
     requested_at: tuple[AwareDatetime, ...] = ()
@@ -736,7 +738,7 @@ class CallsCounted(Record):
     ends: when the count begins anew. closed_until: no call is accepted before.
     """
 
-    api: Literal["bamboohr", "zoho"]
+    api: Api
     organization_id: str
     calls: int
     limit: int | None = None

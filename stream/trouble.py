@@ -15,7 +15,7 @@ from stream.clock import Clock
 from stream.core.rows import Suspension
 from stream.errors import ConnectionTrouble, RateLimited, Retriable, Unavailable
 from stream.flood import FloodGuard, FloodPolicy
-from stream.records import ConnectionId, LaneOutcome
+from stream.records import Api, ConnectionId, LaneOutcome
 from stream.telemetry import SUSPENDED, log
 
 logger = log("lane")
@@ -44,7 +44,7 @@ class Trouble:
     def __init__(
         self,
         connection: ConnectionId,
-        api: Literal["bamboohr", "zoho"],
+        api: Api,
         *,
         clock: Clock,
         append: Callable[[LaneOutcome], Awaitable[object]],

@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
 import aiohttp
 
@@ -27,7 +27,7 @@ from stream.consent_state import ConsentState
 from stream.errors import CredentialsRefused, RecordRefused, Retriable, UsageError
 from stream.http import Request, call
 from stream.kafka.scan import Entry, LogScan
-from stream.records import Command, Connection, Sealed
+from stream.records import Api, Command, Connection, Sealed
 from stream.settings import Settings
 from stream.telemetry import Masked
 from stream.topics import COMMANDS
@@ -36,7 +36,6 @@ from stream.zoho import oauth as zoho
 from stream.zoho.elsewhere import may_be_elsewhere, region_elsewhere
 from stream.zoho.regions import accounts_url, refuse_other_region
 
-Api = Literal["bamboohr", "zoho"]
 Issuing = bamboohr.BambooHrAccounts | zoho.ZohoAccounts
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -19,6 +19,7 @@ from stream.checklist import checklist
 from stream.clock import Clock
 from stream.connection_file import ConnectionFile, Slug
 from stream.errors import ConnectionMisset, ConnectionTrouble, UsageError
+from stream.records import Api
 from stream.settings import Settings
 from stream.zoho.models import Organization
 from stream.zoho.oauth import SCOPES
@@ -151,7 +152,7 @@ class Dialogue:
             "client_secret": self._secret(f"{name} client secret"),
         }
 
-    def _redirect(self, api: Literal["bamboohr", "zoho"]) -> str:
+    def _redirect(self, api: Api) -> str:
         uri = f"{self.settings.public_url or HERE}/oauth/{api}/callback"
         note(f"Register this redirect address for the client: {uri}")
         return uri

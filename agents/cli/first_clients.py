@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Literal
 
 import aiohttp
 
@@ -15,6 +14,7 @@ from stream.clock import Clock
 from stream.connection_file import ConnectionFile, OAuthSection, with_refresh_token
 from stream.http import Still
 from stream.issuer import Issuer
+from stream.records import Api
 from stream.settings import Settings
 from stream.telemetry import Masked
 from stream.tokens import AccessTokens, HeldTokens
@@ -33,7 +33,7 @@ async def clients(
     file: ConnectionFile, settings: Settings, clock: Clock
 ) -> AsyncIterator[tuple[BambooHr, Callable[[str], ZohoBooks], Callable[[ConnectionFile], ConnectionFile]]]:
     """BambooHR's, Zoho's by organization, and what puts refresh tokens that came in place."""
-    newer: dict[Literal["bamboohr", "zoho"], Masked] = {}
+    newer: dict[Api, Masked] = {}
 
     def renewed(file: ConnectionFile) -> ConnectionFile:
         for api, token in newer.items():
@@ -43,7 +43,7 @@ async def clients(
     deadline = settings.call_deadline
     async with vendor_session() as http:
 
-        def tokens(api: Literal["bamboohr", "zoho"], issuer: Issuer, oauth: OAuthSection) -> AccessTokens:
+        def tokens(api: Api, issuer: Issuer, oauth: OAuthSection) -> AccessTokens:
             async def save(held: HeldTokens) -> None:
                 if held.refresh_token is not None:
                     newer[api] = held.refresh_token

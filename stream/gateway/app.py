@@ -17,7 +17,6 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 from stream.bamboohr.webhooks import DELIVERIES
 from stream.clock import Clock
 from stream.clocks import Clocks
-from stream.consent_state import Api
 from stream.gateway.answers import SERVER, json_response
 from stream.gateway.appends import Appends
 from stream.gateway.consent import ConsentPages
@@ -26,7 +25,7 @@ from stream.gateway.keys import Keys, OpenKey
 from stream.gateway.webhook import Webhooks
 from stream.kafka.event_log import EventLog
 from stream.kafka.view import CompactedView
-from stream.records import ConnectionId
+from stream.records import Api, ConnectionId
 from stream.settings import Settings
 from stream.telemetry import REGISTRY, log
 from stream.vault.vault import Vault

@@ -13,10 +13,10 @@ from aiohttp import hdrs, web
 from stream import consent_state
 from stream.clock import Clock
 from stream.consent import read_query
-from stream.consent_state import Api
 from stream.errors import LogUnavailable, UsageError
 from stream.gateway.answers import SERVER
 from stream.kafka.event_log import EventLog
+from stream.records import Api
 from stream.telemetry import log
 from stream.vault.vault import Vault
 
