@@ -1,5 +1,5 @@
-"""Makes the lanes of a connection: for each vendor a client with its credentials, the work that the lane does with it,
-and the ledger of the calls that were made.
+"""Makes all that works for a connection: for each vendor a lane, with its work and a client that has its credentials,
+and what reads, plans and repairs with them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Literal
 
 import aiohttp
 
@@ -23,6 +22,7 @@ from agents.connection_rows import ConnectionRows
 from agents.credentials import Credentials
 from agents.dates import Dates
 from agents.drift import FindDrift, drifted
+from agents.ledgers import Ledgers
 from agents.nightly import Nightly
 from agents.operations import Operations
 from agents.orders import JOINED, WAITING, handlers
@@ -44,7 +44,6 @@ from stream.bamboohr.webhooks import DELIVERIES, WebhooksApi
 from stream.clock import Clock
 from stream.codec import decode
 from stream.core.completeness import Heard
-from stream.core.day import Day
 from stream.core.mapping import fields_to_watch
 from stream.core.registration import living
 from stream.core.rows import Address, Company, ContactState, Person
@@ -56,9 +55,9 @@ from stream.kafka.scan import LogScan
 from stream.kafka.view import CompactedView
 from stream.lane import Lane
 from stream.pace import Pace
-from stream.quota import Quota, QuotaLedger
+from stream.quota import QuotaLedger
 from stream.records import (
-    CallsCounted,
+    Api,
     Connection,
     ConnectionId,
     ContactKey,
@@ -78,10 +77,6 @@ from stream.zoho.lane import KeepContacts
 from stream.zoho.leavers import Leavers
 from stream.zoho.regions import api_url
 
-Api = Literal["bamboohr", "zoho"]
-
-BAMBOOHR = Quota(per_minute=6000, in_flight=4, burst=20)
-"""BambooHR publishes no numbers: what it answers (429, Retry-After) is what holds. Four at once keep us polite."""
 TOKENS_APART_S = 0.28
 """Between two token requests of a worker: no five a second, also where the loop stands still for a moment."""
 
@@ -123,29 +118,20 @@ class LaneMaker:
     fence: Fence
     clock: Clock
     crashed: Callable[[BaseException], None]
-    _ledgers: dict[tuple[ConnectionId, str], QuotaLedger] = field(default_factory=dict)
     _partitions: dict[int, Partition] = field(default_factory=dict)
     """As they are ours now, or were last."""
-    _left: dict[int, int] = field(default_factory=dict)
-    """Partition -> the generation in which it was ours last."""
 
     def __post_init__(self) -> None:
         self._token_pace = Pace(self.clock, TOKENS_APART_S)
         self._own = OwnSecrets(self.log, self.tokens, self.vault, self.fence)
+        self._ledgers = Ledgers(self.log, self.tokens, self.clock)
         self._credentials = Credentials(self.settings, self._own, self.http, self.clock)
 
     def taken(self, partition: Partition) -> None:
-        """The partition came, and `tokens` has been read to its end since.
-
-        Calls are counted on only if it was ours in the generation before: else others made some since.
-        """
+        """The partition came, and `tokens` has been read to its end since."""
         self._partitions[partition.number] = partition
         self._credentials.forget(partition.number)
-        if self._left.get(partition.number) != partition.generation - 1:
-            gone = [key for key in self._ledgers if self.log.partition_of(key[0]) == partition.number]
-            for key in gone:
-                del self._ledgers[key]
-        self._left[partition.number] = partition.generation
+        self._ledgers.taken(partition)
 
     def make(self, record: Connection, number: int, kept: WebhookRegistration | None) -> Made:
         """number: the connection's partition. kept: the webhooks that were registered for it.
@@ -338,7 +324,7 @@ class LaneMaker:
     def _people(self, record: Connection, number: int, rows: ConnectionRows) -> tuple[Lane, BambooHr]:
         """Reads employees."""
         connection = record.connection
-        lane = self._lane(connection, rows, "bamboohr", self._ledger(record, "bamboohr", BAMBOOHR))
+        lane = self._lane(connection, rows, "bamboohr", self._ledgers.of_bamboohr(record))
         client = BambooHr(
             self.http,
             base_url(self.settings, record.bamboohr.subdomain),
@@ -370,8 +356,7 @@ class LaneMaker:
     ) -> tuple[Lane, ZohoBooks, ContactIndex]:
         """Keeps contacts."""
         connection, zoho = record.connection, record.zoho
-        quota = Quota(per_minute=zoho.calls_per_minute, in_flight=zoho.calls_in_flight, per_day=zoho.calls_per_day)
-        ledger = self._ledger(record, "zoho", quota)
+        ledger = self._ledgers.of_zoho(record)
         CALLS_LEFT.labels(connection).set_function(lambda: math.nan if ledger.left_today is None else ledger.left_today)
         lane = self._lane(connection, rows, "zoho", ledger)
         client = ZohoBooks(
@@ -415,41 +400,4 @@ class LaneMaker:
             append=self.log.append,
             crashed=self.crashed,
             suspended=None if company is None else company.suspended.get(api),
-        )
-
-    def _ledger(self, record: Connection, api: Api, quota: Quota) -> QuotaLedger:
-        """The calls of a company count on when its settings change, or its partition comes back at once.
-
-        A company, or an organization, belongs to one connection for life (`stream/binding.py`): the connection's ledger
-        is that of all who call it.
-        """
-        connection = record.connection
-        ledger = self._ledgers.get((connection, api))
-        if ledger is None or ledger.quota != quota:
-            if api == "bamboohr":  # nothing is known of a limit a day
-                ledger = QuotaLedger(quota, self.clock)
-            else:
-                day = self._day_of(record) if ledger is None else ledger.day
-                ledger = QuotaLedger(quota, self.clock, day=day, keep=partial(self._keep_day, record))
-            self._ledgers[connection, api] = ledger
-        return ledger
-
-    def _day_of(self, record: Connection) -> Day:
-        """How the organization's calls of the day stood when its last owner said so."""
-        saved = self.tokens.records.get(f"{record.connection}|zoho|calls")
-        if not isinstance(saved, CallsCounted) or saved.organization_id != record.zoho.organization_id:
-            return Day()
-        return Day(saved.calls, saved.limit, saved.ends, saved.closed_until)
-
-    async def _keep_day(self, record: Connection, day: Day) -> None:
-        await self.log.append(
-            CallsCounted(
-                connection=record.connection,
-                api="zoho",
-                organization_id=record.zoho.organization_id,
-                calls=day.calls,
-                limit=day.limit,
-                ends=day.ends,
-                closed_until=day.closed_until,
-            )
         )

@@ -16,7 +16,7 @@ import psutil
 
 from agents.demo.equal import compare
 from agents.demo.story import arrival
-from agents.lane_making import BAMBOOHR
+from agents.ledgers import BAMBOOHR
 from stream.records import Mapping
 from tests.bench.figures import Figure, Target
 from tests.bench.place import Place, place, until

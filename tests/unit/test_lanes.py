@@ -14,7 +14,7 @@ from stream.core.rows import Person
 from stream.records import Connection, EmployeeId, HrEvent, Mapping
 from tests.fake_clock import START, FakeClock
 from tests.small_world import ACME, Tables
-from tests.unit.test_lane_making import connection
+from tests.unit.test_ledgers import connection
 
 OLD, NEW = Mapping(), Mapping(days_after_leaving=30)
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any, cast
 
-from agents.lane_making import LaneMaker
+from agents.ledgers import Ledgers
+from agents.partition import Partition
 from stream.codec import canonical, decode
 from stream.core.day import DailyBudget
-from stream.quota import AHEAD, Quota, QuotaLedger
+from stream.quota import AHEAD, QuotaLedger
 from stream.records import AnyRecord, BambooHrSettings, Connection, Sealed, ZohoSettings
 from stream.topics import TOKENS
-from tests.fake_clock import START
+from tests.fake_clock import START, FakeClock
 from tests.small_world import ACME
 from tests.virtual_time import VirtualTime, run
 
 SECRET = Sealed(key="1", box="x")
-QUOTA = Quota(per_minute=100, in_flight=5)
 
 
 def connection(organization: str = "10234695") -> Connection:
@@ -42,27 +40,12 @@ class Topic:
     async def append(self, record: Any) -> None:
         self.records[TOKENS.key_of(record).decode()] = decode(TOKENS, canonical(record))
 
+    def partition_of(self, _: object) -> int:
+        return 3
+
 
 def ledger_of_a_new_owner(loop: VirtualTime, topic: Topic, organization: str = "10234695") -> QuotaLedger:
-    nothing: Any = None
-    log = cast(Any, SimpleNamespace(append=topic.append))
-    tokens = cast(Any, topic)
-    crashed: Callable[[BaseException], None] = lambda error: None  # noqa: E731
-    maker = LaneMaker(
-        settings=nothing,
-        log=log,
-        people=nothing,
-        addresses=nothing,
-        contacts=nothing,
-        companies=nothing,
-        tokens=tokens,
-        vault=nothing,
-        http=nothing,
-        fence=nothing,
-        clock=loop,
-        crashed=crashed,
-    )
-    return maker._ledger(connection(organization), "zoho", QUOTA)
+    return Ledgers(cast(Any, topic), cast(Any, topic), loop).of_zoho(connection(organization))
 
 
 def test_a_new_owner_goes_on_with_the_days_count_of_the_one_before() -> None:
@@ -82,3 +65,26 @@ def test_a_new_owner_goes_on_with_the_days_count_of_the_one_before() -> None:
         assert another.left_today is None
 
     run(main(), loop)
+
+
+def test_calls_count_on_unless_somebody_else_may_have_made_some_since() -> None:
+    topic = cast(Any, Topic())
+    ledgers = Ledgers(topic, topic, FakeClock())
+    ledgers.taken(Partition(3, 1))
+    first = ledgers.of_zoho(connection()), ledgers.of_bamboohr(connection())
+    ledgers.taken(Partition(3, 2))
+    ledgers.taken(Partition(2, 2))
+    assert (ledgers.of_zoho(connection()), ledgers.of_bamboohr(connection())) == first
+    ledgers.taken(Partition(3, 4))
+    second = ledgers.of_zoho(connection()), ledgers.of_bamboohr(connection())
+    assert not set(first) & set(second)
+
+
+def test_when_the_limits_of_a_connection_change_its_calls_of_the_day_count_on() -> None:
+    topic = cast(Any, Topic())
+    ledgers = Ledgers(topic, topic, FakeClock())
+    before = ledgers.of_zoho(connection())
+    changed = connection().zoho.model_copy(update={"calls_per_minute": 50})
+    after = ledgers.of_zoho(connection().model_copy(update={"zoho": changed}))
+    assert after is not before
+    assert after.day == before.day

@@ -14,7 +14,7 @@ from stream.rereading import AT_ONCE, reread
 from stream.topics import CONNECTIONS
 from tests.fake_clock import START
 from tests.small_world import ACME
-from tests.unit.test_lane_making import connection
+from tests.unit.test_ledgers import connection
 
 OLD, NEW = Mapping(contact_type="customer"), Mapping(scope=('department == "Sales"',))
 

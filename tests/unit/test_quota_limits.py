@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agents.lane_making import BAMBOOHR
+from agents.ledgers import BAMBOOHR
 from stream.core.day import DailyBudget, Day
 from stream.errors import RateLimited
 from stream.quota import AHEAD, DayUsedUp, KeptForLive, Quota, QuotaLedger

@@ -9,7 +9,7 @@ import pytest
 from agents.cli.webhook_shown import webhook_shown
 from stream.records import ConnectionId, RegisteredWebhook, Sealed, WebhookRegistration
 from tests.fake_clock import START
-from tests.unit.test_lane_making import connection
+from tests.unit.test_ledgers import connection
 
 ACME = ConnectionId("acme")
 SECRET = Sealed(key="00000001", box="private")
