@@ -40,7 +40,10 @@ async def _swept(world: World, count: int) -> list[Figure]:
     return [
         Figure("writes of a sweep of equal people", zoho.calls.writes, "calls", target=Target("<=", 0), note=note),
         Figure(
-            "reads of Zoho Books for it", world.vendors.zoho_calls, "calls", target=Target("<=", count / 200 * 1.2 + 1)
+            "reads of Zoho Books for it",
+            world.vendors.zoho_calls,
+            "calls",
+            target=Target("<=", max(2, count * 300 / 50_000)),
         ),
         Figure("CPU of the worker for it", cpu, "s", target=Target("<=", 60)),
         Figure("a sweep of equal people, from the command to its answer", seconds, "s"),
