@@ -152,7 +152,11 @@ class ReadEverybody:
         """
         pages, moved = await self._read(patience)
         if moved is None:
-            self._sharing.listed(self._claims(pages))
+            claims: list[tuple[EmployeeId, Email]] = []
+            for page in pages:
+                claims += self._claims(page)
+                await asyncio.sleep(0)
+            self._sharing.listed(claims)
         while pages:
             page = pages.pop(0)
             began = page.cause.offset if sweep.began is None else sweep.began
@@ -186,12 +190,12 @@ class ReadEverybody:
             return pages, error
         return pages, None
 
-    def _claims(self, pages: Sequence[Page]) -> Iterator[tuple[EmployeeId, Email]]:
-        for page in pages:
-            today = day_in(self._time_zone, page.read_at)
-            for employee, fields in page.rows.items():
-                if (email := may_claim(fields, self._mapping, today)) is not None:
-                    yield employee, email
+    def _claims(self, page: Page) -> Iterator[tuple[EmployeeId, Email]]:
+        """Who may have which address."""
+        today = day_in(self._time_zone, page.read_at)
+        for employee, fields in page.rows.items():
+            if (email := may_claim(fields, self._mapping, today)) is not None:
+                yield employee, email
 
     def forget(self) -> None:
         """The reading is over, and who is on the list of no more interest."""
