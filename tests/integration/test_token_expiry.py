@@ -10,7 +10,7 @@ from tests.shop import Refresh, shop
 
 @pytest.fixture(autouse=True)
 def no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.lane_making.BAMBOOHR", Quota(per_minute=10**6, in_flight=4))
+    monkeypatch.setattr("agents.ledgers.BAMBOOHR", Quota(per_minute=10**6, in_flight=4))
 
 
 async def test_tokens_that_end_in_the_middle_of_500_syncs_cost_one_refresh_and_no_sync(
