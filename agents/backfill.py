@@ -244,7 +244,8 @@ class Backfill:
         if self._record.mode == "preview":
             says = f"{sweep.people} people were read, and what would be done is recorded: nothing was written.{others}"
             return Done(says, result)
-        rest = f"; {set_aside} contacts are held or failed" if set_aside else ""
+        aside = "1 contact is" if set_aside == 1 else f"{set_aside} contacts are"
+        rest = f"; {aside} held or failed" if set_aside else ""
         return Done(
             f"{sweep.people} people were read, and their contacts are as they should be{rest}."
             f"{self._missed(waiting)}{said(found or {})}{others}",

@@ -128,7 +128,7 @@ def line_of(trial: Trial, employee: EmployeeId, key: ContactKey | None, found: F
     if reading is not None and reading.state == "unreadable":
         action, why = "held", f"cannot be read: {reading.reason}"
     elif shared and (state is None or not state.debt.owed):
-        action, why = "held", f"employees {', '.join(shared)} state the same work email"
+        action, why = "held", f"employees {', '.join(shared)} state one address"
     elif state is None:
         if employee in trial.outside:
             action, why = "out of scope", trial.outside[employee]

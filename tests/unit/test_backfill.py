@@ -379,7 +379,7 @@ def test_contacts_that_are_held_or_failed_are_counted(set_aside: Callable[[Debt]
     (key,) = owner.world.tables.contacts
     state = owner.world.tables.contacts[key]
     owner.world.tables.contacts[key] = state.model_copy(update={"debt": set_aside(state.debt)})
-    assert owner.carried_out().says.endswith("; 1 contacts are held or failed.")
+    assert owner.carried_out().says.endswith("; 1 contact is held or failed.")
 
 
 def test_a_contact_has_moved_when_zoho_shows_another_time_of_change_than_we_know_of() -> None:

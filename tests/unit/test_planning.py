@@ -142,7 +142,7 @@ def test_two_people_with_one_address_are_held_with_both_shown_until_it_is_given_
     world = company(2)
     world.truth["2"]["workEmail"] = "p1@acme.test"  # type: ignore[index]
     for line in planned(world).plan.lines:
-        assert (line.action, line.why) == ("held", "employees 1, 2 state the same work email")
+        assert (line.action, line.why) == ("held", "employees 1, 2 state one address")
     world.hire("2", world.truth["2"])
     world.notice("1", among=("1", "2"))
     assert world.tables.people["1"].undone == Decision(among=("1", "2"))  # type: ignore[index]
