@@ -15,6 +15,8 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
 
 LONGEST = 2000
+LONGEST_FIELD = 500
+"""Characters of a field that an expression looks at: what it builds of one grows with it, and no budget counts that."""
 _BUILDS = re.compile(r"\b(all|exists|exists_one|filter|map|replace|split|join|format|quote)\s*\(")
 BUILDS = 2
 """So often an expression may name what goes through a list or makes texts longer. Each may multiply what the one before
@@ -76,6 +78,10 @@ def standing(expressions: tuple[str, ...], fields: Mapping[str, str]) -> Outside
         if withheld := [name for name in compiled.fields if name not in fields]:
             undecided = undecided or Undecided(f"scope cannot be decided: {', '.join(withheld)} is withheld")
             continue
+        if long := [name for name in compiled.fields if len(fields[name]) > LONGEST_FIELD]:
+            reason = f"scope cannot be decided: {', '.join(long)} is over {LONGEST_FIELD} characters"
+            undecided = undecided or Undecided(reason)
+            continue
         try:
             value = _evaluated(compiled, fields)
         except RuntimeError:
@@ -100,6 +106,8 @@ def _evaluated(compiled: _Expression, fields: Mapping[str, str]) -> bool | None:
 def _compiled(text: str) -> _Expression:
     if len(text) > LONGEST:
         raise WrongExpression(f"is over {LONGEST} characters")
+    if "//" in text and "\n" in text:  # in a comment, which only a line break ends, what is counted here could hide
+        raise WrongExpression("has // and several lines: write it without comments, or in one line")
     if len(built := [found[1] for found in _BUILDS.finditer(text)]) > BUILDS:
         raise WrongExpression(
             f"has more than {BUILDS} of {', '.join(dict.fromkeys(built))}, and may take for ever: do with fewer"

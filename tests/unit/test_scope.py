@@ -27,6 +27,13 @@ def test_a_withheld_field_leaves_it_undecided_unless_another_expression_decides(
     assert standing((SALES, STAFF), fields | {"employmentHistoryStatus": "Contractor"}) == Outside(STAFF)
 
 
+def test_a_field_that_is_too_long_to_be_gone_through_leaves_it_undecided() -> None:
+    slow = 'notes.split("").all(x, !(notes + notes).contains(notes + "b"))'
+    assert standing((slow,), {"notes": "a" * scope.LONGEST_FIELD}) is None
+    long = {"notes": "a" * (scope.LONGEST_FIELD + 1)}
+    assert standing((slow,), long) == Undecided("scope cannot be decided: notes is over 500 characters")
+
+
 def test_an_expression_that_fails_for_somebody_decides_nothing() -> None:
     number = "int(employeeNumber) > 100"
     assert standing((number,), {"employeeNumber": "101"}) is None
@@ -56,6 +63,7 @@ DOUBLED = '["a"]' + ".map(y, [y, y])" * 30
         ('["a"]' + ".map(y, y + y)" * 30 + ".exists(y, y == city)", "has more than 2 of map, exists"),
         ('city.replace("a", "aa").replace("a", "aa") . replace ("a", "aa") == ""', "has more than 2 of replace"),
         (f'["a"].all(b, city.matches(b)) && {NESTED}.all(c, c == 1)', "has 1 matches instead of none beside all"),
+        ('["a"].map//\n(y, y).size() == 1', "has // and several lines"),
         (" || ".join(['city.matches("a")'] * 9), "has 9 matches instead of the 8 that are allowed"),
         ('city.split("").size() + city.split("a").size() + city.split("b").size() > 1', "has more than 2 of split"),
     ],
