@@ -23,6 +23,8 @@ MAX_READ = 16_000_000
 Place = tuple[int | str, ...]
 Fault = tuple[Place, str]
 """Keys and numbers from the file's top inward, and what is wrong there."""
+_ENDS = ("\n", "\n]", "\n]}", "\n]]")
+"""What may be missing where a file is cut: nothing, or the end of a list, of one in a table, of one in a list."""
 _TWICE = ("overwrite", "twice", "Duplicate")
 
 
@@ -61,15 +63,24 @@ class TomlFile:
         for number in range(1, len(source) + 1):
             if not missing:
                 break
-            try:
-                content = tomllib.loads("\n".join(source[:number]) + "\n")
-            except (ValueError, RecursionError):
+            content = _content("\n".join(source[:number]))
+            if content is None:
                 continue
             found = {place for place in missing if _present(content, place) == place}
             lines |= dict.fromkeys(found, readable + 1)
             missing -= found
             readable = number
         return [lines.get(place) for place in wanted]
+
+
+def _content(start: str) -> dict[str, Any] | None:
+    """Of the first lines of a file; None where they end amid something that no end of a list completes."""
+    for end in _ENDS:
+        try:
+            return tomllib.loads(start + end)
+        except (ValueError, RecursionError):
+            continue
+    return None
 
 
 def read_toml(path: Path) -> TomlFile:

@@ -55,4 +55,12 @@ def test_what_is_within_a_value_or_missing_is_found_where_its_surroundings_are()
         ("many", 1, "x"),
         ("other",),
     ]
-    assert file.lines_of(places) == [3, 3, 2, 8, None]
+    assert file.lines_of(places) == [4, 3, 2, 8, None]
+
+
+def test_an_element_of_a_list_over_several_lines_is_found_at_its_own_line() -> None:
+    text = 'scope = [\n  "a",\n\n  # why\n  "b]", "c",\n  """\nd""",\n]\n'
+    text += "x = { y = [\n  { z = 1 },\n  { z = 2 }] }\nlast = 1\n"
+    file = TomlFile(Path("a.toml"), text, tomllib.loads(text))
+    assert file.lines_of([("scope", number) for number in range(4)]) == [2, 5, 5, 6]
+    assert file.lines_of([("scope",), ("x", "y", 1, "z"), ("x",), ("last",)]) == [1, 11, 9, 12]
