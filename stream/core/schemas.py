@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from stream.core import scope
 from stream.core.mapping import ACTIVE, INACTIVE
 from stream.core.targets import Fault, is_custom
-from stream.core.transform import PLACES, changed, fields_of
+from stream.core.transform import PLACES, changed, fields_of, text_of
 from stream.records import DateForm, Lookup, Source
 from stream.records import Mapping as FieldMapping
 
@@ -71,9 +71,12 @@ def _of_hr(mapping: FieldMapping, hr: Mapping[str, str]) -> Found:
         if name not in hr and name not in UNLISTED:
             yield place, f"BambooHR has no field {name} that the connection's user may see"
     for target, source in mapping.fields.items():
-        kind = DATES if source.field is None else hr.get(source.field, "date")
-        if any(isinstance(change, DateForm) for change in source.change) and kind not in DATES:
-            yield ("fields", target), f"{source.field or 'its text'} is no date in BambooHR: leave the change out"
+        if not any(isinstance(change, DateForm) for change in source.change):
+            continue
+        if source.field is not None and hr.get(source.field, "date") not in DATES:
+            yield ("fields", target), f"{source.field} is no date in BambooHR: leave the change out"
+        elif source.value is not None and text_of(source, {}) is None:
+            yield ("fields", target), "its value is no date such as 2026-01-31: correct it, or leave the change out"
 
 
 def _named(mapping: FieldMapping) -> Iterator[tuple[Place, str]]:
@@ -84,6 +87,8 @@ def _named(mapping: FieldMapping) -> Iterator[tuple[Place, str]]:
         yield ("name",), name
     if mapping.missing_email == "home email":
         yield ("missing_email",), "homeEmail"
+    if mapping.days_before_start:
+        yield ("days_before_start",), "hireDate"
     if mapping.days_after_leaving:
         yield ("days_after_leaving",), "terminationDate"
     for number, expression in enumerate(mapping.scope):

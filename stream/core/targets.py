@@ -66,6 +66,8 @@ Found = Iterator[tuple[tuple[str | int, ...], str]]
 
 
 def _of_targets(mapping: Mapping) -> Found:
+    if mapping.state_field is not None and not is_custom(mapping.state_field):
+        yield ("state_field",), "must be the API name of a custom field (cf_…)"
     taken = {} if mapping.state_field is None else {mapping.state_field.lower(): "state_field"}
     if mapping.match != "email":
         if not is_custom(mapping.match):

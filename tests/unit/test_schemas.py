@@ -36,6 +36,11 @@ CUSTOM = {
             ("fields", "cf_text"),
             "no date",
         ),
+        (
+            {"fields": {"cf_day": {"value": "tomorrow", "change": [{"date": "%Y-%m-%d"}]}}},
+            ("fields", "cf_day"),
+            "its value is no date",
+        ),
         ({"fields": {"cf_nothing": "department"}}, ("fields", "cf_nothing"), "no such custom field"),
         ({"fields": {"cf_count": "4103"}}, ("fields", "cf_count"), "is of type number"),
         ({"fields": {"cf_day": "hireDate"}}, ("fields", "cf_day"), 'date = "%Y-%m-%d"'),
@@ -66,19 +71,28 @@ def test_what_both_vendors_have_fits() -> None:
         {
             "name": "{firstName} ({id})",
             "fields": {
-                "cf_text": "customCostCenter",
+                "company_name": "customCostCenter",
                 "cf_day": {"field": "hireDate", "change": [{"date": "%Y-%m-%d"}]},
                 "cf_kind": {
                     "field": "department",
                     "change": [{"table": {"Board": "external"}, "other": "staff"}, "title"],
                 },
                 "cf_key": "id",
+                "cf_text": {"text": "{hireDate}", "change": [{"date": "%d.%m.%Y"}]},
                 "cf_untold": "4103",
                 "notes": "supervisor",
             },
         }
     )
     assert faults(mapping, HR, CUSTOM) == []
+    constant = {"cf_day": {"value": "2026-01-31", "change": [{"date": "%Y-%m-%d"}]}}
+    assert faults(Mapping.model_validate({"fields": constant}), HR, CUSTOM) == []
+
+
+def test_a_day_before_the_start_is_known_only_where_the_start_is() -> None:
+    hidden = {name: kind for name, kind in HR.items() if name != "hireDate"}
+    (fault,) = faults(Mapping(days_before_start=3), hidden, CUSTOM)
+    assert (fault.place, "no field hireDate" in fault.says) == (("days_before_start",), True)
 
 
 def test_custom_fields_that_zoho_does_not_list_are_not_missed() -> None:

@@ -21,6 +21,7 @@ from stream.records import Mapping
         ({"fields": {"contact_name": "firstName"}}, ("fields", "contact_name"), "is set by `name`"),
         ({"fields": {"cf_a": "city", "cf_A": "country"}}, ("fields", "cf_A"), "is set by cf_a already"),
         ({"state_field": "cf_a", "fields": {"cf_a": "city"}}, ("fields", "cf_a"), "is set by state_field already"),
+        ({"state_field": "department"}, ("state_field",), "the API name of a custom field"),
         ({"match": "phone"}, ("match",), "a custom field that no two contacts share"),
         ({"match": "cf_a", "state_field": "cf_a"}, ("match",), "is set by state_field already"),
         ({"match": "cf_a", "fields": {"cf_A": "id"}}, ("fields", "cf_A"), "is set by match already"),
