@@ -58,10 +58,10 @@ def compare(
     """
     found = Comparison(people=len(people))
     for employee, snapshot in sorted(people.items(), key=lambda item: in_order(item[0])):
-        if snapshot.state != "read":
+        if snapshot.state == "unreadable":
             continue
         snapshot = snapshot.model_copy(update={"read_on": today})
-        for name in fields_to_read(other):
+        for name in fields_to_read(other) if snapshot.state == "read" else ():
             if name not in snapshot.fields:
                 found.unread[name] = found.unread.get(name, 0) + 1
         row = known.people.get(employee)

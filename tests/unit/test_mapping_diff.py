@@ -56,6 +56,18 @@ def test_days_count_to_today_and_not_to_the_reading() -> None:
     assert not changes(compared({"days_after_leaving": 30}, left, world=world, today=after))
 
 
+def test_whose_record_was_deleted_changes_with_what_becomes_of_leavers() -> None:
+    world = SmallWorld(mapping=Mapping(leavers="leave"))
+    world.hire("1", person())
+    world.settle()
+    world.hire("1", None)
+    world.settle()
+    found = compared({"state_field": "cf_state"}, None, now=Mapping(leavers="leave"), world=world)
+    assert changes(found) == {"1": {"status": ("as it is", "inactive"), "cf_state": (None, "Inactive")}}
+    assert not found.unread
+    assert not changes(compared({"leavers": "leave"}, None, now=Mapping(leavers="leave"), world=world))
+
+
 def test_the_same_mapping_changes_nobody() -> None:
     found = compared({}, person(), person("bob@acme.test", status="Terminated"), None)
     assert (found.people, found.differences, found.outside, found.undecided, found.unread) == (3, [], {}, {}, {})
