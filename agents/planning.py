@@ -128,7 +128,8 @@ class Planner:
     @property
     def waits_for(self) -> str | None:
         """Why it does not go on now."""
-        return self._patience.waits_for or self._contacts.suspended or self._contacts.ledger.closed
+        suspended = self._people.suspended or self._contacts.suspended
+        return self._patience.waits_for or suspended or self._contacts.ledger.closed
 
     async def make(self, choice: Choice) -> Planned:
         """Raises RecordRefused: paused, nobody is chosen, an unknown employee, a filter that cannot be decided."""
@@ -168,7 +169,7 @@ class Planner:
                     trial.read(within(reading, self._fields), now, today, insists=insists)
         about = dict.fromkeys(trial.readings)
         if choice.everybody:
-            about |= dict.fromkeys(self._rows.employees())
+            about |= dict.fromkeys(filter(self._is_known, self._rows.employees()))
         lines = await self._lines(trial, sorted(about, key=in_order), index)
         lines |= {
             employee: undecided(employee, why) for employee, why in self._undecided.items() if employee not in lines
@@ -227,6 +228,11 @@ class Planner:
         if not readings:
             raise RecordRefused("BambooHR lists nobody: give the key's user access to all employees.")
         return readings
+
+    def _is_known(self, employee: EmployeeId) -> bool:
+        """Not of whom somebody asked, and BambooHR knew nothing."""
+        person = self._rows.person(employee)
+        return person is not None and (person.email is not None or person.contact_key is not None or person.debt.owed)
 
     async def _read_absent(self, listed: Set[EmployeeId], index: ContactIndex) -> dict[EmployeeId, Reading]:
         """Whom the list does not show, where that may matter, or whose contact moved."""

@@ -217,6 +217,12 @@ def test_what_cannot_be_planned_is_refused_with_a_sentence() -> None:
         planned(SmallWorld())
 
 
+def test_whom_nobody_knows_is_in_no_plan_of_everybody_since_somebody_asked_for_them() -> None:
+    world = company(2)
+    world.hire("9999", None)
+    assert planned(world).plan.people == 2
+
+
 def test_a_search_for_whose_contact_gives_up_an_address_that_is_refused_ends_no_plan(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
