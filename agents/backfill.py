@@ -26,20 +26,21 @@ from stream.clock import Clock
 from stream.core.folds import PAGES, SWEEP
 from stream.core.forecast import CALLS, forecast
 from stream.core.order import in_order, some
-from stream.core.repair import Known
+from stream.core.repair import Finding, Known
 from stream.core.roster import is_to_be_asked_about
 from stream.core.rows import Asked, Person
 from stream.core.sharing import Sharing
 from stream.errors import RecordRefused, RosterbookError
 from stream.lane import Lane
 from stream.patience import Patience
-from stream.records import CommandOutcome, Connection, EmployeeId
+from stream.records import CommandOutcome, Connection, ContactKey, EmployeeId
 from stream.telemetry import log
 from stream.zoho.index import CLOCK_SKEW, ContactIndex
 
 logger = log("backfill")
 
 NAME = SWEEP
+BY_HAND: Finding = "changed in Zoho Books"
 LOOK_S = 0.5
 TELL_S = 20.0
 """Whoever asked gives up after a minute without a word."""
@@ -77,6 +78,8 @@ class Backfill:
         self._clock = clock
         self._patience = Patience()
         self._sweep = Sweep()
+        self._looked_at: dict[ContactKey, int] = {}
+        """Contacts that somebody changed since we did -> what was settled of them before they were looked at."""
 
     async def __call__(self, asked: Asked) -> Done:
         """Safe to repeat: people and contacts that are as they should be are left alone."""
@@ -86,6 +89,7 @@ class Backfill:
             async with telling(self._tell, TELL_S, name=f"{self._record.connection} backfill told", first=TELL_S):
                 return await self._load()
         finally:
+            self._looked_at.clear()
             self._everybody.forget()
             self._index.clear()
             self._sharing.forget()
@@ -94,6 +98,8 @@ class Backfill:
         await self._fill()
         with self._people.in_bulk():
             await self._read()
+        if not self._sweep.people:
+            raise RecordRefused("BambooHR lists nobody: give the key's user access to all employees.")
         await self._read_absent()
         await _paid(self._people)  # whom the list does not tell of, or not enough
         self._sweep = self._sweep.with_found(self._everybody.found_alone())
@@ -128,11 +134,10 @@ class Backfill:
 
     async def _read_absent(self) -> None:
         """Have those read alone whom the list does not show, where that may matter, or whose contact was changed by
-        hand; where nobody is shown at all nobody is asked about.
+        hand.
         """
         began, listed = self._sweep.began, self._everybody.on_list
-        if not listed or began is None:
-            return
+        assert began is not None, "the list was read"
         absent: dict[EmployeeId, Known] = {}
         async for employee, person in self._rows.people():
             if employee not in listed and not person.debt.owed and person.debt.settled < began:
@@ -155,6 +160,8 @@ class Backfill:
             return Known(person.shown, insists=moved)
         there, _ = self._index.seen(state.contact_id)
         may_lag = not there and state.modified_at > self._clock.now() - CLOCK_SKEW  # made as the list was read
+        if not may_lag:
+            self._looked_at[person.contact_key] = state.debt.settled
         return Known(person.shown, insists=True, changed=not may_lag)
 
     def _missed(self, waiting: int) -> str:
@@ -196,7 +203,8 @@ class Backfill:
             "owed": self._contacts.debts,
             "minutes": expected.minutes,
         }
-        waits = self._patience.waits_for or self._contacts.suspended or self._contacts.ledger.closed
+        suspended = self._people.suspended or self._contacts.suspended
+        waits = self._patience.waits_for or suspended or self._contacts.ledger.closed
         at, company = self._clock.now(), self._rows.company()
         said = self._said(expected.minutes)
         await self._append(progress(self._record.connection, NAME, company, said, at, waits=waits, result=result))
@@ -212,18 +220,23 @@ class Backfill:
 
     async def _done(self, found: Differing | None) -> Done:
         sweep = self._sweep
-        differed = sum(sweep.found.values())
-        all_named = len(sweep.named) == differed
+        all_named = len(sweep.named) == sum(sweep.found.values())
         set_aside = waiting = 0
         doubled: list[EmployeeId] = []
-        async for _, state in self._rows.contacts():
+        same: set[EmployeeId] = set()
+        async for key, state in self._rows.contacts():
             set_aside += state.debt.set_aside
+            before = self._looked_at.get(key)
+            if before is not None and state.written <= before and state.debt.settled >= state.debt.wanted:
+                same.add(state.employee)
             if state.employee in sweep.named:
                 waiting += state.debt.settled < state.debt.wanted
             elif not all_named:
                 waiting += state.debt.set_aside
             if self._index.is_doubled(state):
                 doubled.append(state.employee)
+        self._sweep = sweep = sweep.without({who for who in same if sweep.named.get(who) == BY_HAND})
+        differed = sum(sweep.found.values())
         waiting = differed if self._record.mode == "preview" else min(waiting, differed)
         named = sorted(sweep.named.items(), key=lambda one: in_order(one[0]))
         result: dict[str, JsonValue] = {
@@ -239,8 +252,6 @@ class Backfill:
         if self._record.mode == "live" and self._record.reconcile.drift != "leave" and not self._index.filled:
             result["drift_unknown"] = True
             others += " What was changed by hand in Zoho Books was not looked for: its list of contacts kept changing."
-        if not sweep.people:
-            return Done("BambooHR lists nobody: give the key's user access to all employees.", result)
         if self._record.mode == "preview":
             says = f"{sweep.people} people were read, and what would be done is recorded: nothing was written.{others}"
             return Done(says, result)

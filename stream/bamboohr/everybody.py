@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -79,6 +79,17 @@ class Sweep(Model):
                 "found": dict(found),
                 "named": {**self.named, **{who: one.what for who, one in named.items()}},
                 "why": {**self.why, **{who: one.why for who, one in named.items()}},
+            }
+        )
+
+    def without(self, people: Collection[EmployeeId]) -> Sweep:
+        """Of these, who are named, it is known by now that nothing was wrong."""
+        found = Counter(self.found) - Counter(self.named[who] for who in people)
+        return self.model_copy(
+            update={
+                "found": dict(found),
+                "named": {who: kind for who, kind in self.named.items() if who not in people},
+                "why": {who: why for who, why in self.why.items() if who not in people},
             }
         )
 

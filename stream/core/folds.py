@@ -137,13 +137,15 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
         debt = debt.park(outcome.parks, outcome.reason or outcome.action)
     if outcome.action == "attempting" or outcome.contact_id is not None:
         debt = debt.begin()
-    unresolved, left, taken = state.unresolved, state.left, state.taken
+    unresolved, left, taken, written = state.unresolved, state.left, state.taken, state.written
     if outcome.action == "held" and not outcome.by_guard and outcome.parks is not None:
         taken = max(taken, outcome.parks)
-    if outcome.action == "attempting" and outcome.operation == "deactivate":
-        left = Leave(at=outcome.at, offset=max((cause.offset for cause in wish_of(outcome)), default=NOTHING))
     if outcome.action == "attempting":
         assert outcome.operation is not None
+        cause = max((position.offset for position in wish_of(outcome)), default=NOTHING)
+        written = max(written, cause)
+        if outcome.operation == "deactivate":
+            left = Leave(at=outcome.at, offset=cause)
         _, email = outcome.changes.get("email", (None, None))
         identifier = next((told for name, (_, told) in outcome.changes.items() if is_custom(name)), None)
         unresolved = Attempt(
@@ -158,6 +160,7 @@ def learn(state: ContactState, outcome: SyncOutcome, position: LogPosition) -> C
             "contact_id": outcome.contact_id or state.contact_id,
             "active": state.active if outcome.active is None else outcome.active,
             "left": left,
+            "written": written,
             "held_at": outcome.at if outcome.by_guard else state.held_at,
             "taken": taken,
             "applied": outcome.fingerprint or (None if _forgets(outcome) else state.applied),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
 from stream.core.debt import NOTHING, Debt
 from stream.records import (
@@ -159,6 +159,7 @@ class ContactState(Row):
     applied: fingerprint of the desired contact that Zoho is known to show. modified_at: when Zoho says that it was
         changed last, as we knew it then; None where that is not known.
     active: whether the contact was active when that was seen last; None while nobody has looked.
+    written: the greatest employees offset for whose debt a write was begun.
     left: when it was made inactive last. held_at: when the leaver guard held it last.
     taken: up to which the debt is parked since another contact shows the address.
     drifted: what was found when it was looked at after somebody had changed it; None once it is known to be as we want.
@@ -174,6 +175,7 @@ class ContactState(Row):
     contact_id: ContactId | None = None
     applied: str | None = None
     active: bool | None = None
+    written: Annotated[int, Field(exclude_if=lambda offset: offset == NOTHING)] = NOTHING
     left: Leave | None = None
     held_at: AwareDatetime | None = None
     taken: int = NOTHING

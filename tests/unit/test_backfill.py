@@ -234,7 +234,7 @@ def test_who_must_be_read_alone_is_waited_for_and_then_what_their_contacts_owe()
     assert 60.0 <= loop.monotonic() < 62.0
 
 
-@pytest.mark.parametrize("reading", [[Sweep(began=1, ended=True)], [RecordRefused("cut off")]])
+@pytest.mark.parametrize("reading", [[Sweep(began=1, people=1, ended=True)], [RecordRefused("cut off")]])
 def test_of_what_the_list_showed_nothing_is_known_in_the_next_load(reading: list[Sweep | Exception]) -> None:
     owner = Owner(reading)
     with suppress(RecordRefused):
@@ -271,8 +271,10 @@ def test_whoever_the_list_does_not_show_is_read_alone_unless_their_contact_is_in
     owner.alone.clear()
     owner.listed |= {EmployeeId("4")}
     owner.carried_out()
+    assert not owner.alone
     owner.listed.clear()
-    owner.carried_out()
+    with pytest.raises(RecordRefused, match="lists nobody"):  # and no first load was made by that
+        owner.carried_out()
     assert not owner.alone
 
 
@@ -357,17 +359,18 @@ def test_a_list_that_moves_is_begun_anew_but_not_for_ever() -> None:
         Owner(*[[half, PageMoved("moved")]] * READINGS).carried_out()
 
 
-@pytest.mark.parametrize(
-    ("mode", "people", "says", "filled"),
-    [
-        ("live", 0, "BambooHR lists nobody: give the key's user access to all employees.", ["listed"]),
-        ("preview", 2, "2 people were read, and what would be done is recorded: nothing was written.", ["listed"]),
-    ],
-)
-def test_what_it_says_of_nobody_and_in_preview(mode: Mode, people: int, says: str, filled: list[str]) -> None:
-    owner = Owner([Sweep(began=1, people=people, total=people, ended=True)], mode=mode)
+def test_what_it_says_in_preview() -> None:
+    owner = Owner([Sweep(began=1, people=2, total=2, ended=True)], mode="preview")
+    says = "2 people were read, and what would be done is recorded: nothing was written."
     assert owner.carried_out().says == says
-    assert owner.world.zoho.calls == filled
+    assert owner.world.zoho.calls == ["listed"]
+
+
+def test_while_bamboohr_gives_no_access_it_says_why_it_waits() -> None:
+    owner = Owner([Sweep(began=1, people=2, total=2, ended=True)])
+    owner.people.suspended = "BambooHR refuses the key."
+    owner.carried_out()
+    assert owner.told[0].says.endswith(" It waits: BambooHR refuses the key.")
 
 
 @pytest.mark.parametrize(
@@ -429,6 +432,29 @@ def test_a_contact_whose_time_of_change_zoho_did_not_tell_is_read_once_more() ->
     known = owner.load._known(world.tables.people[EmployeeId("1")])
     assert known.insists, "marking it inactive tells no time"
     assert not known.changed, "and so nobody is said to have changed it"
+
+
+@pytest.mark.parametrize(("by_hand", "found"), [({"department": "Sales"}, 1), ({"phone": "1"}, 0)])
+def test_what_somebody_changed_beside_our_fields_is_no_fault_that_was_put_right(
+    by_hand: dict[str, str], found: int
+) -> None:
+    changed = Missed("changed in Zoho Books", "by hand")
+    owner = Owner([Sweep(began=1, people=1, total=1, ended=True).with_found({EmployeeId("1"): changed})])
+    owner.company = owner.company.model_copy(update={"swept_at": START})
+    world = owner.world
+    world.hire("1", person())
+    world.settle()
+    world.clock.advance(5.0)
+    (contact,) = world.zoho.contacts.values()
+    next(iter(contact.persons.values())).update(by_hand)
+    contact.modified = world.clock.now()
+    drive(world.index.fill(Patience()))
+    assert owner.load._known(world.tables.people[EmployeeId("1")]).changed
+    world.notice("1", insists=True)
+    world.settle()
+    done = owner.carried_out()
+    assert (done.result["repaired"], len(cast(Any, done.result["found"]))) == (found, found)
+    assert ("changed in Zoho Books" in done.says) is bool(found)
 
 
 WHY = "why: 1 another mapping, 2 not told"
