@@ -15,9 +15,10 @@ from agents.reconciling import Reconciler
 from stream.bamboohr.poll import Polled
 from stream.clock import Clock
 from stream.core.changes import OVERLAP
-from stream.core.completeness import Delivery, Heard, Late, Missing, Report, joined
+from stream.core.completeness import Delivery, Heard, Late, Missing, Report, joined, recalled
 from stream.core.rows import Asked
 from stream.errors import RecordRefused
+from stream.records import PollOutcome
 
 REPORT = "reconcile report"
 MOST_HOURS = 14 * 24
@@ -27,7 +28,8 @@ SHOWN = 2000
 
 
 class Completeness:
-    """Of one connection. heard_since: its events that were appended at or after a moment. drifted: by the rows as they
+    """Of one connection. heard_since, polls_since: its events, and the records of its polls, that were
+    appended at or after a moment. drifted: by the rows as they
     are now.
     """
 
@@ -35,12 +37,14 @@ class Completeness:
         self,
         reconciler: Reconciler,
         heard_since: Callable[[datetime], Awaitable[Sequence[Heard]]],
+        polls_since: Callable[[datetime], Awaitable[Sequence[PollOutcome]]],
         *,
         drifted: Callable[[], Awaitable[Differing]],
         clock: Clock,
     ) -> None:
         self._reconciler = reconciler
         self._heard_since = heard_since
+        self._polls_since = polls_since
         self._drifted = drifted
         self._clock = clock
 
@@ -53,6 +57,8 @@ class Completeness:
         polled = await self._reconciler.look_back(since, asked, REPORT)
         events = await self._heard_since(polled.since - OVERLAP)
         report = joined(polled.feed, events, polled.log, polled.since)
+        if any(one.delivery == "before the log" for one in report.missing):
+            report = recalled(report, await self._polls_since(polled.since - OVERLAP))
         found = await self._drifted()
         return Done(_told(report, polled) + said(found), _result(report, polled) | told(found))
 

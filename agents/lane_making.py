@@ -64,11 +64,12 @@ from stream.records import (
     EmployeeId,
     HrEvent,
     LogPosition,
+    PollOutcome,
     WebhookRegistration,
 )
 from stream.settings import Settings
 from stream.telemetry import CALLS_LEFT
-from stream.topics import CONTACT_UPSERTS, HR_EVENTS
+from stream.topics import CONTACT_UPSERTS, HR_EVENTS, OUTCOMES
 from stream.vault.places import keys_of, resealed
 from stream.vault.vault import Vault
 from stream.zoho.client import ZohoBooks
@@ -77,6 +78,8 @@ from stream.zoho.lane import KeepContacts
 from stream.zoho.leavers import Leavers
 from stream.zoho.regions import api_url
 
+POLLED = b'"kind":"poll"'
+"""In the record of a poll, among many others."""
 TOKENS_APART_S = 0.28
 """Between two token requests of a worker: no five a second, also where the loop stands still for a moment."""
 
@@ -148,7 +151,11 @@ class LaneMaker:
         upkeep = self._upkeep(record, bamboohr, kept)
         reconciler = self._reconciler(record, bamboohr, rows, upkeep)
         completeness = Completeness(
-            reconciler, partial(self._heard, record.connection), drifted=partial(drifted, rows), clock=self.clock
+            reconciler,
+            partial(self._heard, record.connection),
+            partial(self._polls, record.connection),
+            drifted=partial(drifted, rows),
+            clock=self.clock,
         )
         sweeping = Sweeping(
             record.connection,
@@ -207,6 +214,17 @@ class LaneMaker:
                     assert isinstance(event, HrEvent)
                     heard.append(Heard.of(event))
         return heard
+
+    async def _polls(self, connection: ConnectionId, since: datetime) -> list[PollOutcome]:
+        """The records of the connection's polls that were appended since then."""
+        polls = []
+        async for entry in LogScan(self.log.address).since(OUTCOMES, connection, since):
+            if entry.value is not None and POLLED in entry.value:
+                with suppress(RecordRefused):
+                    outcome = decode(OUTCOMES, entry.value)
+                    if isinstance(outcome, PollOutcome) and outcome.connection == connection:
+                        polls.append(outcome)
+        return polls
 
     def _backfill(
         self,

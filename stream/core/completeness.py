@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from stream.core.changes import Changed, Feed
-from stream.records import DeliveryFate, EmployeeId, HrEvent, HrEventKind
+from stream.records import DeliveryFate, EmployeeId, HrEvent, HrEventKind, PollOutcome
 
 LATE = timedelta(minutes=5)
 """A notice that comes later than this after its change was repeated, or held up."""
@@ -133,6 +133,23 @@ def joined(feed: Feed, heard: Sequence[Heard], log: DeliveryLog | None, since: d
     unheard = () if log is None else tuple(_unheard(log, notices, feed.ahead, since))
     duplicates = sum(count - 1 for count in copies.values())
     return Report(len(feed.changes), delivered, tuple(late), tuple(missing), duplicates, unheard)
+
+
+def recalled(report: Report, polls: Iterable[PollOutcome]) -> Report:
+    """With what earlier readings of BambooHR's log said of deliveries that have left it since."""
+    said = {
+        (change.employee, change.changed_at): change.delivery
+        for poll in polls
+        for change in poll.missed
+        if change.delivery not in ("before the log", "unknown")
+    }
+    missing = tuple(
+        replace(one, delivery=said.get((one.employee, one.changed_at), one.delivery))
+        if one.delivery == "before the log"
+        else one
+        for one in report.missing
+    )
+    return replace(report, missing=missing)
 
 
 def fate(employee: EmployeeId, changed_at: datetime | None, log: DeliveryLog | None) -> DeliveryFate:

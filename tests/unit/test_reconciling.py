@@ -494,7 +494,10 @@ def completeness(owner: Owner, heard_since: Any, drifted: Differing | None = Non
     async def found() -> Differing:
         return drifted or {}
 
-    return Completeness(owner.reconciler, heard_since, drifted=found, clock=owner.loop)
+    async def polls(since: datetime) -> list[PollOutcome]:
+        return [one for one in owner.of(PollOutcome) if one.began_at >= since]
+
+    return Completeness(owner.reconciler, heard_since, polls, drifted=found, clock=owner.loop)
 
 
 def report(hours: str = "24") -> Asked:
@@ -516,6 +519,25 @@ def test_a_report_says_that_the_log_does_not_reach_back_as_far_as_it_looks_also_
         done = await completeness(owner, none_heard).carry_out(report())
         assert cast(Any, done.result)["log"]["whole"] is True
         assert "do not reach" not in done.says
+
+    lived(live)
+
+
+def test_a_report_knows_what_an_earlier_reading_of_the_log_said_of_deliveries_that_have_left_it() -> None:
+    async def none_heard(_: datetime) -> list[Heard]:
+        return []
+
+    async def live(owner: Owner) -> None:
+        owner.change(7, 8, minute=1)
+        await asyncio.sleep(300)
+        owner.deliveries = DeliveryLog((delivery(8, minute=2, accepted=False),))
+        await owner.reconciler.carry_out(ASKED)
+        owner.change(9, minute=6)
+        owner.deliveries = DeliveryLog((delivery(9, minute=7, accepted=True),), full=True)
+        await asyncio.sleep(300)
+        done = await completeness(owner, none_heard).carry_out(report())
+        found = {one["employee"]: one["delivery"] for one in cast(Any, done.result)["missing_changes"]}
+        assert found == {"7": "not sent", "8": "failed", "9": "accepted"}
 
     lived(live)
 
