@@ -160,6 +160,7 @@ class Reconciler:
         return polled
 
     async def _run_now(self, asked: Asked, command: str, since: datetime | None) -> tuple[Polled, RepairOutcome]:
+        before = self._done
         if not self._busy:
             self._asked = True
             if since is not None:
@@ -168,7 +169,8 @@ class Reconciler:
         await self._ended(asked, command)
         if self._rounds.trouble is not None:
             raise Retriable(self._rounds.trouble)
-        assert self._done is not None
+        if self._done is None or self._done is before:
+            raise Retriable("BambooHR was not asked: run this again.")
         return self._done
 
     async def _ended(self, asked: Asked, command: str) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Protocol
 
 from stream.errors import ConnectionTrouble, LogUnavailable, RecordRefused, Retriable
@@ -53,9 +53,11 @@ class Rounds:
         """Have a round now, or one more after the one that is under way."""
         self._wake.set()
 
-    async def ended(self) -> None:
-        """Returns at the end of the round that is under way, or of the next one."""
-        await self._ended.wait()
+    def ended(self) -> Coroutine[object, object, object]:
+        """Waits for the end of the round that is under way by now, or else of the next one, however late it is awaited:
+        that round may fail before anybody gets a turn.
+        """
+        return self._ended.wait()
 
     async def close(self, *, busy: bool = False) -> None:
         """busy: what is under way gets its grace to end; else it is cut off at once."""

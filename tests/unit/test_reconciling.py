@@ -19,7 +19,7 @@ from stream.core import folds
 from stream.core.changes import OVERLAP, Changed, Feed
 from stream.core.completeness import Delivery, DeliveryLog, Heard
 from stream.core.rows import Asked, Company, ContactState, Person
-from stream.errors import CredentialsRefused, LogUnavailable, RecordRefused, RosterbookError, Unavailable
+from stream.errors import CredentialsRefused, LogUnavailable, RateLimited, RecordRefused, RosterbookError, Unavailable
 from stream.records import (
     BambooHrSettings,
     CommandOutcome,
@@ -65,6 +65,7 @@ class Owner:
         self.since: list[datetime] = []
         self.feed: list[Changed] = []
         self.trouble: list[RosterbookError] = []
+        self.trouble_at_once: list[RosterbookError] = []
         self.crashes: list[BaseException] = []
         self.differing: set[EmployeeId] = set()
         self.busy = self.zoho_waits = self.away = False
@@ -96,6 +97,8 @@ class Owner:
 
     async def changed(self, since: datetime) -> Feed:
         self.since.append(since)
+        if self.trouble_at_once:
+            raise self.trouble_at_once.pop(0)
         await asyncio.sleep(self.slow)
         if self.trouble:
             raise self.trouble.pop(0)
@@ -403,6 +406,16 @@ def test_a_failed_run_is_the_operators_answer() -> None:
     async def live(owner: Owner) -> None:
         owner.trouble = [CredentialsRefused("BambooHR does not tell who has changed.")]
         with pytest.raises(RosterbookError, match="does not tell who has changed"):
+            await owner.reconciler.carry_out(ASKED)
+
+    lived(live)
+
+
+def test_a_run_that_fails_before_anybody_can_look_is_the_operators_answer_too_and_no_older_one() -> None:
+    async def live(owner: Owner) -> None:
+        await owner.reconciler.carry_out(ASKED)
+        owner.trouble_at_once = [RateLimited("BambooHR's rate limit was hit.", retry_after=20.0)]
+        with pytest.raises(RosterbookError, match="rate limit was hit"):
             await owner.reconciler.carry_out(ASKED)
 
     lived(live)
