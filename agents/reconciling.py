@@ -210,9 +210,14 @@ class Reconciler:
 
     async def _run(self) -> None:
         asked, self._asked = self._asked, False
-        self._deliveries = 0
+        counted, self._deliveries = self._deliveries, 0
         back_to, self._back_to = self._back_to, None
-        polled = await self._poll.run("operator" if asked else "schedule", back_to)
+        later = True
+        try:
+            polled = await self._poll.run("operator" if asked else "schedule", back_to)
+            later = polled.later
+        finally:
+            self._deliveries += counted if later else 0  # so many are still to be looked for in the log
         self._last = polled.began_at
         for change in polled.missed:
             CHANGES_MISSED.labels(self._record.connection, change.why).inc()

@@ -45,13 +45,16 @@ class Changes(Protocol):
 
 @dataclass(frozen=True)
 class Polled:
-    """What a run found. repairs: what is owed to each of those who were missed. log: None where it was not read."""
+    """What a run found. repairs: what is owed to each of those who were missed. log: None where it was not read; later:
+    the same call may work then.
+    """
 
     began_at: datetime
     since: datetime
     through: datetime
     feed: Feed
     log: DeliveryLog | None
+    later: bool
     reading: LogReading
     missed: tuple[MissedChange, ...]
     repairs: dict[EmployeeId, Repair]
@@ -91,7 +94,7 @@ class Poll:
         began_at, cursor = self._clock.now(), self._cursor()
         since = cursor - OVERLAP if back_to is None else min(back_to, cursor - OVERLAP)
         feed = await self._api.changed(since)
-        log, reading = await self._log(feed.told_at)
+        log, reading, later = await self._log(feed.told_at)
         found = [
             change.model_copy(update={"delivery": fate(change.employee, change.changed_at, log)})
             for change in missed(feed, self._person_of)
@@ -119,15 +122,17 @@ class Poll:
                     at=self._clock.now(),
                 )
             )
-        return Polled(began_at, since, through, feed, log, reading, tuple(found), repairs)
+        return Polled(began_at, since, through, feed, log, later, reading, tuple(found), repairs)
 
     def _cursor(self) -> datetime:
         """The first run ever begins where the connection does, by our clock; the overlap covers the difference."""
         company = self._company()
         return self._connected_at if company is None or company.polled is None else company.polled.through
 
-    async def _log(self, now: datetime) -> tuple[DeliveryLog | None, LogReading]:
-        """now: by BambooHR's clock. That it cannot be read is said, and keeps nobody from being read again."""
+    async def _log(self, now: datetime) -> tuple[DeliveryLog | None, LogReading, bool]:
+        """now: by BambooHR's clock. That it cannot be read is said, and keeps nobody from being read again. The last
+        tells whether it may be later.
+        """
         company = self._company()
         before = None if company is None or company.polled is None else company.polled.log_read_at
         try:
@@ -135,8 +140,8 @@ class Poll:
         except LogUnavailable:
             raise
         except (Retriable, RecordRefused, ConnectionTrouble) as error:
-            return None, LogReading(at=now, problem=error.message)
-        return log, LogReading(at=now, lines=len(log.lines), whole=log.reaches(before or self._connected_at))
+            return None, LogReading(at=now, problem=error.message), isinstance(error, Retriable)
+        return log, LogReading(at=now, lines=len(log.lines), whole=log.reaches(before or self._connected_at)), False
 
     def _shown(self, employee: EmployeeId) -> DesiredContact | None:
         person = self._person_of(employee)

@@ -484,6 +484,25 @@ def test_the_log_is_read_before_it_overflows_but_at_most_each_minute_and_never_w
     assert begun(Reconciling(every=None)) == []
 
 
+@pytest.mark.parametrize(
+    ("trouble", "runs"),
+    [(None, 1), (Unavailable("down"), 2), (CredentialsRefused("no webhooks for this key"), 1)],
+)
+def test_a_log_that_may_be_read_later_is_read_soon_while_it_is_about_to_overflow(
+    trouble: RosterbookError | None, runs: int
+) -> None:
+    async def live(owner: Owner) -> None:
+        owner.log_trouble = trouble
+        for number in range(BEFORE_OVERFLOW):
+            owner.people[EmployeeId("1")] = Person(live=number)
+            owner.reconciler.person_changed(EmployeeId("1"))
+        await asyncio.sleep(70)
+        owner.log_trouble = None
+        await asyncio.sleep(300)
+
+    assert len(lived(live, plan=EVERY_QUARTER).of(PollOutcome)) == runs
+
+
 def test_a_log_that_cannot_be_read_keeps_nobody_from_being_read_again() -> None:
     async def live(owner: Owner) -> None:
         owner.change(7, minute=3)
