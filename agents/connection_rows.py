@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from stream.core.rows import Address, Company, ContactState, Person
 from stream.records import ContactKey, Email, EmployeeId
+
+K = TypeVar("K")
 
 AT_ONCE = 500
 """Rows that are looked at before the loop gets a turn."""
@@ -26,16 +29,20 @@ class ConnectionRows:
 
     async def people(self) -> AsyncIterator[tuple[EmployeeId, Person]]:
         """Everybody."""
-        for count, employee in enumerate(self.employees(), 1):
+        async for employee in unhurried(self.employees()):
             if (person := self.person(employee)) is not None:
                 yield employee, person
-            if count % AT_ONCE == 0:
-                await asyncio.sleep(0)
 
     async def contacts(self) -> AsyncIterator[tuple[ContactKey, ContactState]]:
         """All of them."""
-        for count, key in enumerate(self.keys(), 1):
+        async for key in unhurried(self.keys()):
             if (state := self.contact(key)) is not None:
                 yield key, state
-            if count % AT_ONCE == 0:
-                await asyncio.sleep(0)
+
+
+async def unhurried(keys: Iterable[K]) -> AsyncIterator[K]:
+    """All of them; the loop gets a turn now and then."""
+    for count, key in enumerate(keys, 1):
+        yield key
+        if count % AT_ONCE == 0:
+            await asyncio.sleep(0)

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.connection_rows import AT_ONCE
+from agents.connection_rows import unhurried
 from agents.health import CallsToday, Serving
 from agents.lane_making import LaneMaker, Made
 from agents.partition import Partition
@@ -233,10 +233,8 @@ class Lanes:
                 made.people.notice(employee)
             if is_outdated(person, version, changed=changed):
                 outdated.append(employee)
-        for count, key in enumerate(rows.keys(), 1):
+        async for key in unhurried(rows.keys()):
             made.contacts.notice(key)
-            if count % AT_ONCE == 0:
-                await asyncio.sleep(0)
         return outdated
 
 
