@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -57,6 +57,7 @@ from stream.lane import Lane
 from stream.pace import Pace
 from stream.quota import QuotaLedger
 from stream.records import (
+    AnyRecord,
     Api,
     Connection,
     ConnectionId,
@@ -69,7 +70,7 @@ from stream.records import (
 )
 from stream.settings import Settings
 from stream.telemetry import CALLS_LEFT
-from stream.topics import CONTACT_UPSERTS, HR_EVENTS, OUTCOMES
+from stream.topics import CONTACT_UPSERTS, HR_EVENTS, OUTCOMES, Topic
 from stream.vault.places import keys_of, resealed
 from stream.vault.vault import Vault
 from stream.zoho.client import ZohoBooks
@@ -206,25 +207,28 @@ class LaneMaker:
 
     async def _heard(self, connection: ConnectionId, since: datetime) -> list[Heard]:
         """The connection's events that were appended since then."""
-        heard = []
-        async for entry in LogScan(self.log.address).since(HR_EVENTS, connection, since):
-            if entry.key == connection.encode():
-                with suppress(RecordRefused):  # set aside by the agents, and told of there
-                    event = decode(HR_EVENTS, entry.value)
-                    assert isinstance(event, HrEvent)
-                    heard.append(Heard.of(event))
-        return heard
+        events = self._records(HR_EVENTS, connection, since)
+        return [Heard.of(event) async for event in events if isinstance(event, HrEvent)]
 
     async def _polls(self, connection: ConnectionId, since: datetime) -> list[PollOutcome]:
         """The records of the connection's polls that were appended since then."""
-        polls = []
-        async for entry in LogScan(self.log.address).since(OUTCOMES, connection, since):
-            if entry.value is not None and POLLED in entry.value:
-                with suppress(RecordRefused):
-                    outcome = decode(OUTCOMES, entry.value)
-                    if isinstance(outcome, PollOutcome) and outcome.connection == connection:
-                        polls.append(outcome)
-        return polls
+        outcomes = self._records(OUTCOMES, connection, since, POLLED)
+        return [outcome async for outcome in outcomes if isinstance(outcome, PollOutcome)]
+
+    async def _records(
+        self, topic: Topic, connection: ConnectionId, since: datetime, holding: bytes = b""
+    ) -> AsyncIterator[AnyRecord]:
+        """The connection's records that were appended since then, where they hold these bytes."""
+        for_it = connection.encode()
+        async for entry in LogScan(self.log.address).since(topic, connection, since):
+            if entry.key == for_it and (not holding or holding in (entry.value or b"")):
+                with suppress(RecordRefused):  # set aside by the agents, and told of there
+                    yield decode(topic, entry.value)
+
+    async def _wishes_folded(self, number: int) -> None:
+        """Wait until the contacts' rows have every wish that follows from what is folded by now."""
+        newest = self.log.newest(CONTACT_UPSERTS.name, number)
+        await self._partitions[number].has_folded(CONTACT_UPSERTS.name, newest)
 
     def _backfill(
         self,
@@ -273,7 +277,7 @@ class LaneMaker:
             index=index,
             drift=drift,
             rows=rows,
-            wishes_folded=lambda: folded(CONTACT_UPSERTS.name, self.log.newest(CONTACT_UPSERTS.name, number)),
+            wishes_folded=partial(self._wishes_folded, number),
             append=self.log.append,
             clock=self.clock,
         )
@@ -298,9 +302,7 @@ class LaneMaker:
             planner(),
             rows,
             append=self.log.append,
-            wishes_folded=lambda: self._partitions[number].has_folded(
-                CONTACT_UPSERTS.name, self.log.newest(CONTACT_UPSERTS.name, number)
-            ),
+            wishes_folded=partial(self._wishes_folded, number),
             clock=self.clock,
         )
 
