@@ -18,7 +18,7 @@ from agents import doubled as doubles
 from agents.connection_rows import ConnectionRows
 from agents.drift import SHOWN, Differing, FindDrift, said, told
 from agents.operations import Done
-from agents.telling import progress, telling
+from agents.telling import progress, telling, waits_for
 from stream.bamboohr.client import PageMoved
 from stream.bamboohr.everybody import ReadEverybody, Sweep
 from stream.bamboohr.listed import MOVES, READINGS
@@ -203,8 +203,7 @@ class Backfill:
             "owed": self._contacts.debts,
             "minutes": expected.minutes,
         }
-        suspended = self._people.suspended or self._contacts.suspended
-        waits = self._patience.waits_for or suspended or self._contacts.ledger.closed
+        waits = waits_for(self._patience, self._people, self._contacts)
         at, company = self._clock.now(), self._rows.company()
         said = self._said(expected.minutes)
         await self._append(progress(self._record.connection, NAME, company, said, at, waits=waits, result=result))
@@ -227,7 +226,8 @@ class Backfill:
         async for key, state in self._rows.contacts():
             set_aside += state.debt.set_aside
             before = self._looked_at.get(key)
-            if before is not None and state.written <= before and state.debt.settled >= state.debt.wanted:
+            unwritten = before is not None and state.written <= before and state.debt.settled >= state.debt.wanted
+            if unwritten and sweep.named.get(state.employee) == BY_HAND:
                 same.add(state.employee)
             if state.employee in sweep.named:
                 waiting += state.debt.settled < state.debt.wanted
@@ -235,7 +235,7 @@ class Backfill:
                 waiting += state.debt.set_aside
             if self._index.is_doubled(state):
                 doubled.append(state.employee)
-        self._sweep = sweep = sweep.without({who for who in same if sweep.named.get(who) == BY_HAND})
+        self._sweep = sweep = sweep.without(same)
         differed = sum(sweep.found.values())
         waiting = differed if self._record.mode == "preview" else min(waiting, differed)
         named = sorted(sweep.named.items(), key=lambda one: in_order(one[0]))

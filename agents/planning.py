@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from agents.connection_rows import ConnectionRows
+from agents.telling import waits_for
 from stream.bamboohr.looking import LookAtPeople, Looked, People, within
 from stream.clock import Clock
 from stream.codec import fingerprint
@@ -128,8 +129,7 @@ class Planner:
     @property
     def waits_for(self) -> str | None:
         """Why it does not go on now."""
-        suspended = self._people.suspended or self._contacts.suspended
-        return self._patience.waits_for or suspended or self._contacts.ledger.closed
+        return waits_for(self._patience, self._people, self._contacts)
 
     async def make(self, choice: Choice) -> Planned:
         """Raises RecordRefused: paused, nobody is chosen, an unknown employee, a filter that cannot be decided."""

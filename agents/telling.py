@@ -10,6 +10,8 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from stream.core.rows import Asked, Company
+from stream.lane import Lane
+from stream.patience import Patience
 from stream.records import CommandOutcome, ConnectionId
 
 
@@ -31,6 +33,11 @@ async def _keep(tell: Callable[[], Awaitable[None]], every: float, first: float)
     while True:
         await tell()
         await asyncio.sleep(every)
+
+
+def waits_for(patience: Patience, people: Lane, contacts: Lane) -> str | None:
+    """Why work with these does not go on, a sentence; None while it does."""
+    return patience.waits_for or people.suspended or contacts.suspended or contacts.ledger.closed
 
 
 def progress(
