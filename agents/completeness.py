@@ -28,9 +28,8 @@ SHOWN = 2000
 
 
 class Completeness:
-    """Of one connection. heard_since, polls_since: its events, and the records of its polls, that were
-    appended at or after a moment. drifted: by the rows as they
-    are now.
+    """Of one connection. heard_since, polls_since: its events, and the records of its polls, that were appended at or
+    after a moment. drifted: by the rows as they are now.
     """
 
     def __init__(

@@ -46,5 +46,6 @@ class Sharing:
             return False
         if self._claimed is None:
             company = self._company()
-            return state.owes_backfill and is_loading(company) and (company is None or company.swept_at is None)
+            first = company is not None and company.swept_at is None
+            return first and state.owes_backfill and is_loading(company)
         return bool(self._claimed.get(email_key(state.desired.email or ""), set()) - {state.employee})

@@ -1,4 +1,7 @@
-"""The first load as the owner of a connection carries it out: what it reads, what it waits for, what it tells."""
+"""The first load as the owner of a connection carries it out: what it reads, what it waits for, what it tells.
+
+Time is virtual: a sleep lets so much of it pass, and costs none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""When BambooHR is asked who has changed, who is read again for it, and what each run leaves on the log."""
+"""When BambooHR is asked who has changed, who is read again for it, and what each run leaves on the log.
+
+Time is virtual: a sleep lets so much of it pass, and costs none.
+"""
 
 from __future__ import annotations
 
